@@ -1,0 +1,78 @@
+"""Every setting, once: typed, documented, read from environment variables of the same name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from nsfw_detector.errors import SettingsError
+
+MIB = 1024 * 1024
+
+
+class Settings(BaseSettings):
+    """Settings of one scoring process.
+
+    Each field is read from the environment variable of the same name in capitals, for instance
+    ``PRECISION=fp32``; in a deployment's YAML that is an entry of ``environment_variables``.
+    """
+
+    model_config = SettingsConfigDict(extra="ignore", use_attribute_docstrings=True)
+
+    azureml_model_dir: Path = Path("models/demo")
+    """Folder that holds `config.json` and `model.safetensors`, itself or one level below. Set by
+    Azure ML."""
+
+    checkpoint_sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+    """Refuse to serve unless `model.safetensors` has this SHA-256 (64 lower-case hex digits)."""
+
+    model_name: str | None = None
+    """Name shown in answers; by default the checkpoint's own, else the registered model's."""
+
+    model_version: str | None = None
+    """Version shown in answers; by default the registered model's."""
+
+    engine: Literal["auto", "openvino", "torch"] = "auto"
+    """What runs the model. `auto`: OpenVINO on a CPU. `torch` is the reference, through timm."""
+
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """Arithmetic of the engine. `auto`: bf16 where the CPU multiplies bf16 natively, else fp32."""
+
+    threads: int = Field(default=0, ge=0, le=1024)
+    """Cores used for inference; 0 takes all that the process may use."""
+
+    policy_file: Path | None = None
+    """YAML policy that turns levels into decisions; by default the one in the package."""
+
+    max_image_bytes: int = Field(default=20 * MIB, ge=1)
+    """Largest encoded image, in bytes."""
+
+    max_image_pixels: int = Field(default=50_000_000, ge=1)
+    """Largest image, in pixels (width x height), checked before anything is decoded."""
+
+    max_frames: int = Field(default=3, ge=1, le=64)
+    """Frames scored of an animated image: first, last and evenly spaced between."""
+
+    max_images_per_request: int = Field(default=64, ge=1)
+    """Most images in one request."""
+
+    max_request_bytes: int = Field(default=100 * MIB, ge=1)
+    """Largest request body, in bytes."""
+
+    @classmethod
+    def from_environment(cls) -> Settings:
+        """Read the settings from the environment variables.
+
+        Raises:
+            SettingsError: A variable has a value that is not allowed; the message names it.
+        """
+        try:
+            return cls()
+        except ValidationError as error:
+            problems = "; ".join(
+                f"{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()
+            )
+            raise SettingsError(f"Environment variable not valid: {problems}.") from None
