@@ -17,7 +17,7 @@ DEFAULT_THRESHOLD = 0.5
 DECISIONS: tuple[Decision, ...] = ("allow", "review", "block")
 """From mildest to strictest."""
 
-Threshold: TypeAlias = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Threshold: TypeAlias = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False, strict=True)]
 Thresholds: TypeAlias = dict[str, Threshold]
 
 

@@ -1,0 +1,63 @@
+# Two environments: .venv serves (locked with hashes, no torch), .venv-dev develops and tests.
+PYTHON ?= python3.11
+MODEL ?= models/demo
+PORT ?= 5001
+PIP := -m pip --disable-pip-version-check --quiet
+
+.PHONY: help demo test serve lint typecheck format swagger lock clean
+
+help: ## Show this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1	/'
+
+demo: .venv/ready ## Score the sample photos under the real server
+	@.venv/bin/python -m scripts.demo
+
+serve: .venv/ready $(if $(wildcard $(MODEL)),,.venv/hub) ## Serve MODEL=<folder or Hugging Face id> until Ctrl-C
+	@.venv/bin/python -m scripts.serve $(MODEL) --port $(PORT)
+
+test: .venv-dev/ready lint typecheck ## Lint, type-check and run all tests
+	.venv-dev/bin/python -m pytest
+
+lint: .venv-dev/ready
+	.venv-dev/bin/ruff check .
+	.venv-dev/bin/ruff format --check .
+
+typecheck: .venv-dev/ready
+	.venv-dev/bin/mypy
+
+format: .venv-dev/ready ## Format the code
+	.venv-dev/bin/ruff check --fix .
+	.venv-dev/bin/ruff format .
+
+swagger: .venv-dev/ready ## Regenerate swagger3.json from the request and answer models
+	.venv-dev/bin/python -m nsfw_detector.openapi
+
+lock: ## Resolve the requirements anew (the newest versions that fit)
+	$(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/python $(PIP) install uv
+	cd environment && for name in cpu hub; do ../.venv-lock/bin/uv pip compile $$name.in -o $$name.lock \
+		--upgrade --generate-hashes --python-version 3.11 --quiet \
+		--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"; done
+	.venv-lock/bin/python $(PIP) install -r environment/dev.in
+	(echo '# Made by `make lock`. Versions only: the CPU build of torch is another file than the index has.'; \
+		.venv-lock/bin/python $(PIP) freeze --exclude uv | sed -E 's/ @ .*torch-([0-9.]+).*/==\1/; s/\+cpu$$//') > environment/dev.lock
+	rm -rf .venv-lock
+
+clean: ## Remove both environments
+	rm -rf .venv .venv-dev .venv-lock
+
+.venv/ready: environment/cpu.lock
+	@echo "Installing the serving environment (first time only) ..."
+	@$(PYTHON) -m venv .venv
+	@.venv/bin/python $(PIP) install --require-hashes -r environment/cpu.lock
+	@touch $@
+
+.venv/hub: .venv/ready environment/hub.lock
+	@.venv/bin/python $(PIP) install --require-hashes -r environment/hub.lock
+	@touch $@
+
+.venv-dev/ready: environment/dev.lock
+	@echo "Installing the development environment (first time only) ..."
+	@$(PYTHON) -m venv .venv-dev
+	@.venv-dev/bin/python $(PIP) install -r environment/dev.lock
+	@touch $@

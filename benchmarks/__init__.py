@@ -1,0 +1,1 @@
+"""Speed and memory, measured beside what one would otherwise use. Never run as a timed test."""

@@ -1,0 +1,60 @@
+"""An EVA-02 block's weights in the one form that engines use, whatever form the file has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nsfw_detector.checkpoint import Eva02Spec, TensorFile
+from nsfw_detector.engines.rotary import half_layout
+
+FloatArray = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Affine:
+    """A weight and a bias: of a linear layer (out, in) and (out,), or of a norm (n,) and (n,)."""
+
+    weight: FloatArray
+    bias: FloatArray
+
+    @classmethod
+    def read(cls, tensors: TensorFile, name: str) -> Affine:
+        """Read ``<name>.weight`` and ``<name>.bias``."""
+        return cls(tensors.float32(f"{name}.weight"), tensors.float32(f"{name}.bias"))
+
+
+def read_qkv(spec: Eva02Spec, tensors: TensorFile, block: str) -> Affine:
+    """One fused matrix for q, k and v, with q and k in the half layout of the rotary positions.
+
+    Args:
+        spec: Dimensions of the model.
+        tensors: The checkpoint's weights.
+        block: Prefix of the block, such as ``"blocks.0."``.
+
+    Returns:
+        Weight (3 * dim, dim) and bias (3 * dim,); EVA-02 has no bias for k, so zeros stand there.
+    """
+    if spec.qkv_fused:
+        q, k, v = np.split(tensors.float32(f"{block}attn.qkv.weight"), 3)
+        q_bias, v_bias = (tensors.float32(f"{block}attn.{part}_bias") for part in "qv")
+    else:
+        q, k, v = (tensors.float32(f"{block}attn.{part}_proj.weight") for part in "qkv")
+        q_bias, v_bias = (tensors.float32(f"{block}attn.{part}_proj.bias") for part in "qv")
+    order = half_layout(spec.num_heads, spec.head_dim)
+    return Affine(
+        np.concatenate([q[order], k[order], v]),
+        np.concatenate([q_bias[order], np.zeros_like(q_bias), v_bias]),
+    )
+
+
+def read_swiglu(spec: Eva02Spec, tensors: TensorFile, block: str) -> tuple[Affine, Affine]:
+    """The two input projections of the SwiGLU: (gate, value), each (hidden, dim)."""
+    if spec.scale_mlp:
+        gate, value = (Affine.read(tensors, f"{block}mlp.fc1_{part}") for part in "gx")
+        return gate, value
+    packed = Affine.read(tensors, f"{block}mlp.fc1")
+    weights, biases = np.split(packed.weight, 2), np.split(packed.bias, 2)
+    return Affine(weights[0], biases[0]), Affine(weights[1], biases[1])

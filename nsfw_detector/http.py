@@ -1,0 +1,173 @@
+"""One HTTP request to one HTTP response, without any web framework.
+
+Whatever comes in, an answer goes out: what the caller did wrong is said with a 4xx status in the
+shape of the request, and what went wrong here with a 500 that tells nothing about the images.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from typing_extensions import TypedDict
+
+from nsfw_detector.errors import (
+    DetectorError,
+    ImageError,
+    InferenceError,
+    MethodNotAllowedError,
+    RequestError,
+    RequestTooLargeError,
+)
+from nsfw_detector.policy import Policy
+from nsfw_detector.protocols import FORMATS, media, strict_json
+from nsfw_detector.protocols.base import WireFormat
+from nsfw_detector.protocols.native import NativeRequest
+from nsfw_detector.protocols.native_answer import ModelSummary, summary
+from nsfw_detector.results import ModelInfo, Result
+from nsfw_detector.settings import Settings
+
+ALLOW = {"Allow": "GET, HEAD, OPTIONS, POST"}
+OPENAPI_PATH = "/swagger.json?version=3"
+
+logger = logging.getLogger(__name__)
+
+
+class Scorer(Protocol):
+    """What is needed of a detector here."""
+
+    @property
+    def info(self) -> ModelInfo:
+        """Which model answers."""
+
+    @property
+    def settings(self) -> Settings:
+        """Where the limits stand."""
+
+    def detect(
+        self,
+        images: Sequence[bytes | ImageError],
+        *,
+        embedding: bool = False,
+        policy: Policy | None = None,
+    ) -> Sequence[Result]:
+        """Give one result per image, in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRequest:
+    """A request whose body has not been read yet.
+
+    Attributes:
+        method: In capitals.
+        content_type: The header, empty if there is none.
+        content_length: The header, None if there is none.
+        read: Reads the body, but no more bytes than it is told.
+    """
+
+    method: str
+    content_type: str
+    content_length: int | None
+    read: Callable[[int], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class HttpResponse:
+    """An answer: its body is JSON, or empty."""
+
+    status: int
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Description(TypedDict):
+    """What a GET request is told."""
+
+    model: ModelSummary
+    labels: list[str]
+    content_types: list[str]
+    json_keys: list[str]
+    openapi: str
+
+
+def handle(detector: Scorer, request: HttpRequest) -> HttpResponse:
+    """Answer a request.
+
+    Args:
+        detector: Scores the images.
+        request: From anyone, holding anything.
+
+    Returns:
+        An answer in every case; nothing is raised.
+    """
+    match request.method:
+        case "POST":
+            return _score(detector, request)
+        case "GET" | "HEAD":
+            return _json(200, _describe(detector.info))
+        case "OPTIONS":
+            return HttpResponse(204, headers=ALLOW)
+        case _:
+            return _failed(NativeRequest, MethodNotAllowedError("Use POST to score images."), ALLOW)
+
+
+def _score(detector: Scorer, request: HttpRequest) -> HttpResponse:
+    wire_format: type[WireFormat] = NativeRequest
+    settings = detector.settings
+    try:
+        body = _read(request, settings.max_request_bytes)
+        wire_format, content = media.read(request.content_type, body)
+        question = wire_format.parse(content)
+        images, options = question.to_images(), question.to_options()
+        if len(images) > settings.max_images_per_request:
+            raise RequestTooLargeError(
+                f"The request has {len(images)} images. "
+                f"At most {settings.max_images_per_request} are accepted."
+            )
+        results = detector.detect(images, embedding=options.embedding, policy=options.policy)
+        return _json(200, question.render(detector.info, results))
+    except DetectorError as error:
+        return _failed(wire_format, error)
+    except Exception as error:  # the last resort; its message may hold what must not be logged
+        logger.error("Scoring failed with %s", type(error).__name__)
+        return _failed(wire_format, InferenceError("The images could not be scored."))
+
+
+def _read(request: HttpRequest, limit: int) -> bytes:
+    declared = request.content_length or 0
+    body = request.read(limit + 1) if declared <= limit else b""
+    if max(declared, len(body)) > limit:
+        raise RequestTooLargeError(f"The body is larger than the {limit} bytes accepted.")
+    if len(body) < declared:
+        raise RequestError("The body is shorter than its Content-Length.")
+    if not body:
+        raise RequestError(
+            "The body is empty. Send an image file with its Content-Type, or JSON such as "
+            '{"images": ["<base64>"]}.'
+        )
+    return body
+
+
+def _describe(info: ModelInfo) -> Description:
+    return {
+        "model": summary(info),
+        "labels": list(info.labels),
+        "content_types": list(media.ACCEPTED),
+        "json_keys": list(dict.fromkeys(key for key, _, _ in FORMATS)),
+        "openapi": OPENAPI_PATH,
+    }
+
+
+def _json(status: int, body: object, headers: Mapping[str, str] = {}) -> HttpResponse:
+    return HttpResponse(
+        status, strict_json.dumps(body), {"Content-Type": "application/json", **headers}
+    )
+
+
+def _failed(
+    wire_format: type[WireFormat], error: DetectorError, headers: Mapping[str, str] = {}
+) -> HttpResponse:
+    headers = {**headers, **wire_format.error_headers(error)}
+    return _json(error.status, wire_format.render_error(error), headers)

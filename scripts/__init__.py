@@ -1,0 +1,1 @@
+"""What a person runs. Each script answers `--help` with an example."""

@@ -1,0 +1,125 @@
+"""Start the real inference server (`azmlinfsrv`) with score.py on this machine, and stop it."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+ROOT = Path(__file__).resolve().parent.parent
+THREADS = 16
+START_TIMEOUT = 180.0
+LOG_TAIL_LINES = 30
+
+
+class ServerStartError(Exception):
+    """The server ended, or was not ready in time; the message holds the end of its log."""
+
+
+def server_command(port: int) -> list[str]:
+    """The command line of the inference server of the running Python environment."""
+    return [
+        sys.executable,
+        "-m",
+        "azureml_inference_server_http",
+        "--entry_script",
+        "score.py",
+        "--port",
+        str(port),
+    ]
+
+
+def server_environment(model: Path, extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The environment variables under which the server serves `model`, on loopback only.
+
+    One process with many threads: they share one copy of the model, and the health probe is
+    answered while images are being scored.
+    """
+    config = ROOT / "scripts" / "gunicorn_loopback.py"
+    return {
+        **os.environ,
+        "AZUREML_MODEL_DIR": str(model.resolve()),
+        "GUNICORN_CMD_ARGS": f"--config {config} --threads {THREADS}",
+        **(extra or {}),
+    }
+
+
+def free_port() -> int:
+    """A TCP port that nothing listens on at the moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class LocalServer:
+    """A context in which the server runs and is ready.
+
+    Attributes:
+        url: ``http://127.0.0.1:<port>``.
+        start_seconds: Time from the start of the process until it was ready.
+
+    Raises:
+        ServerStartError: When entering, if the server does not become ready.
+    """
+
+    def __init__(self, model: Path, extra: Mapping[str, str] | None = None) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.start_seconds = 0.0
+        self._environment = server_environment(model, extra)
+        self._log = tempfile.TemporaryFile(mode="w+", encoding="utf-8", errors="replace")  # noqa: SIM115
+
+    def __enter__(self) -> Self:
+        started = time.monotonic()
+        self._process = subprocess.Popen(
+            server_command(self.port),
+            cwd=ROOT,
+            env=self._environment,
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+        )
+        while not self._is_ready():
+            if self._process.poll() is not None or time.monotonic() - started > START_TIMEOUT:
+                self._stop()
+                raise ServerStartError(f"The server did not start. Its log ends:\n{self.log()}")
+            time.sleep(0.05)
+        self.start_seconds = time.monotonic() - started
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._stop()
+        self._log.close()
+
+    def log(self) -> str:
+        """The last lines of what the server has written."""
+        self._log.seek(0)
+        return "".join(self._log.readlines()[-LOG_TAIL_LINES:])
+
+    def _is_ready(self) -> bool:
+        try:
+            with urllib.request.urlopen(self.url, timeout=2) as answer:
+                return bool(answer.status == 200)
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def _stop(self) -> None:
+        self._process.terminate()
+        try:
+            self._process.wait(timeout=35)  # gunicorn lets requests finish for up to 30 s
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()

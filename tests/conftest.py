@@ -1,0 +1,49 @@
+"""Shared fixtures. Every checkpoint and server here is real; nothing of the package is replaced."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from nsfw_detector import Detector, Settings
+from scripts.local_server import ROOT, LocalServer
+from tests.checkpoints import FREEPIK_CONFIG, tiny_config, write_checkpoint
+
+DEMO = ROOT / "models" / "demo"
+SAMPLES = ROOT / "samples"
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint of a few thousand random weights."""
+    return write_checkpoint(tmp_path_factory.mktemp("models") / "tiny", tiny_config())
+
+
+@pytest.fixture(scope="session")
+def full_size(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint of the published model's exact format and size, with random weights."""
+    return write_checkpoint(tmp_path_factory.mktemp("models") / "full", FREEPIK_CONFIG)
+
+
+@pytest.fixture(scope="session")
+def demo_detector() -> Iterator[Detector]:
+    detector = Detector.load(DEMO, Settings(precision="fp32"))
+    yield detector
+    detector.close()
+
+
+@pytest.fixture(scope="session")
+def demo_server() -> Iterator[LocalServer]:
+    """The real inference server with score.py and the demo checkpoint."""
+    with LocalServer(DEMO, {"PRECISION": "fp32"}) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def photos() -> list[Path]:
+    """The sample photographs and drawings."""
+    found = sorted(p for p in SAMPLES.iterdir() if p.suffix in {".jpg", ".png", ".webp"})
+    assert found
+    return found

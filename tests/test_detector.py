@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+import io
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from nsfw_detector import Detection, Detector, DetectorError, Settings
+from nsfw_detector.errors import ImageError, PolicyError
+from tests.checkpoints import tiny_config, write_checkpoint
+from tests.conftest import DEMO, SAMPLES
+
+
+def _detection(result: object) -> Detection:
+    assert isinstance(result, Detection), result
+    return result
+
+
+def test_every_form_of_an_image_gives_the_same_result(demo_detector: Detector) -> None:
+    path = SAMPLES / "cat.jpg"
+    with Image.open(path) as image:
+        image.load()
+    forms = [str(path), path, path.read_bytes(), image, np.asarray(image.convert("RGB"))]
+    first, *others = [_detection(r) for r in demo_detector.detect(forms)]
+    assert others == [first] * len(others)
+    assert (first.width, first.height) == image.size
+
+
+def test_a_result_is_complete(demo_detector: Detector) -> None:
+    detection = _detection(demo_detector.detect([SAMPLES / "demo-high.png"])[0])
+    assert detection.level == "high"
+    assert detection.decision == "block"
+    assert list(detection.scores) == ["neutral", "low", "medium", "high"]
+    assert list(detection.at_least) == ["low", "medium", "high"]
+    assert detection.at_least["low"] == pytest.approx(1 - detection.scores["neutral"], abs=1e-6)
+    assert detection.embedding is None
+
+
+def test_the_embedding_comes_when_asked_for(demo_detector: Detector) -> None:
+    detection = _detection(demo_detector.detect([SAMPLES / "cat.jpg"], embedding=True)[0])
+    assert detection.embedding is not None
+    assert detection.embedding.dtype == np.float32
+    assert detection.embedding.ndim == 1
+
+
+def test_errors_stay_in_their_place(demo_detector: Detector) -> None:
+    given = ImageError("given")
+    inputs = [
+        b"",
+        SAMPLES / "cat.jpg",
+        b"text",
+        "no-such-file.jpg",
+        given,
+        SAMPLES / "demo-low.png",
+    ]
+    results = demo_detector.detect(inputs)
+    codes = [r.code if isinstance(r, DetectorError) else r.level for r in results]
+    assert codes[:2] == ["image_empty", "neutral"]
+    assert codes[3:] == ["image_not_found", "image_unreadable", "low"]
+    assert isinstance(results[2], ImageError)
+    assert results[4] is given
+
+
+def test_messages_hold_no_names(demo_detector: Detector, tmp_path: Path) -> None:
+    path = tmp_path / "secret-name.jpg"
+    path.write_bytes(b"not an image")
+    for source in (path, tmp_path / "secret-missing.jpg", tmp_path):
+        (result,) = demo_detector.detect([source])
+        assert isinstance(result, ImageError)
+        assert "secret" not in result.message
+
+
+def test_a_policy_for_one_call(demo_detector: Detector) -> None:
+    strict = {"review": {}, "block": {"low": 0.0}}
+    (result,) = demo_detector.detect([SAMPLES / "cat.jpg"], policy=strict)
+    assert _detection(result).decision == "block"
+    with pytest.raises(PolicyError, match="extreme"):
+        demo_detector.detect([], policy={"block": {"extreme": 0.5}})
+
+
+def test_the_worst_frame_counts(demo_detector: Detector) -> None:
+    frames = [Image.open(SAMPLES / name).convert("RGB").resize((160, 160)) for name in
+              ("cat.jpg", "demo-high.png", "cat.jpg")]  # fmt: skip
+    file = io.BytesIO()
+    frames[0].save(file, "PNG", save_all=True, append_images=frames[1:], duration=100)
+    detection = _detection(demo_detector.detect([file.getvalue()])[0])
+    assert (detection.level, detection.frame, detection.frames) == ("high", 1, 3)
+
+
+def test_hidden_pixels_are_not_scored(demo_detector: Detector) -> None:
+    """A drawing behind full transparency is not seen by a person, so the model must not see it."""
+    hidden = Image.open(SAMPLES / "demo-high.png").convert("RGB")
+    hidden.putalpha(0)
+    file = io.BytesIO()
+    hidden.save(file, "PNG")
+    assert _detection(demo_detector.detect([file.getvalue()])[0]).level == "neutral"
+
+
+def test_many_threads_get_their_own_results(demo_detector: Detector) -> None:
+    names = ["cat.jpg", "demo-low.png", "demo-medium.png", "demo-high.png"]
+    alone = {name: demo_detector.detect([SAMPLES / name])[0] for name in names}
+
+    def ask(name: str) -> bool:
+        return demo_detector.detect([SAMPLES / name])[0] == alone[name]
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(ask, names * 8))
+
+
+def test_the_order_and_the_neighbours_do_not_matter(demo_detector: Detector) -> None:
+    paths = sorted(SAMPLES.glob("*.jpg"))
+    forward = demo_detector.detect(paths)
+    assert demo_detector.detect(paths[::-1])[::-1] == forward
+
+
+def test_the_model_says_who_it_is(demo_detector: Detector) -> None:
+    info = demo_detector.info
+    assert "demo" in info.name
+    assert info.engine == "openvino-fp32"
+    assert info.digest.startswith("sha256:")
+
+
+def test_a_registered_model_answers_under_its_registered_name(tmp_path: Path) -> None:
+    mounted = tmp_path / "azureml-models" / "moderator" / "7"
+    write_checkpoint(mounted / "weights", tiny_config())
+    detector = Detector.load(mounted, Settings(precision="fp32"))
+    assert (detector.info.name, detector.info.version) == ("moderator", "7")
+    detector.close()
+
+
+def test_the_demo_says_demo_under_any_name(tmp_path: Path) -> None:
+    mounted = tmp_path / "azureml-models" / "moderator" / "7"
+    shutil.copytree(DEMO, mounted)
+    detector = Detector.load(mounted, Settings(model_name="production"))
+    assert "demo" in detector.info.name
+    detector.close()
+
+
+def test_a_policy_file_that_does_not_fit_stops_the_start(tmp_path: Path, tiny: Path) -> None:
+    policy = tmp_path / "policy.yml"
+    policy.write_text("block: {explicit: 0.5}")
+    with pytest.raises(PolicyError, match="explicit"):
+        Detector.load(tiny, Settings(policy_file=policy))
