@@ -50,11 +50,13 @@ class Settings(BaseSettings):
     max_image_bytes: int = Field(default=20 * MIB, ge=1)
     """Largest encoded image, in bytes."""
 
-    max_image_pixels: int = Field(default=50_000_000, ge=1)
-    """Largest image, in pixels (width x height), checked before anything is decoded."""
+    max_image_pixels: int = Field(default=50_000_000, ge=1, le=178_956_970)
+    """Largest image, in pixels (width x height; of an animation, of its scored frames together),
+    checked before anything is decoded. The upper bound is Pillow's own."""
 
     max_frames: int = Field(default=3, ge=1, le=64)
-    """Frames scored of an animated image: first, last and evenly spaced between."""
+    """Frames scored of an animated image: first, last and evenly spaced between. The still that
+    some APNGs show in place of their animation comes extra."""
 
     max_images_per_request: int = Field(default=64, ge=1)
     """Most images in one request."""

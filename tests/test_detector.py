@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from nsfw_detector import Detection, Detector, DetectorError, Settings
+from nsfw_detector.detector import Source
 from nsfw_detector.errors import ImageError, PolicyError
 from tests.checkpoints import tiny_config, write_checkpoint
 from tests.conftest import DEMO, SAMPLES
@@ -24,7 +25,13 @@ def test_every_form_of_an_image_gives_the_same_result(demo_detector: Detector) -
     path = SAMPLES / "cat.jpg"
     with Image.open(path) as image:
         image.load()
-    forms = [str(path), path, path.read_bytes(), image, np.asarray(image.convert("RGB"))]
+    forms: list[Source] = [
+        str(path),
+        path,
+        path.read_bytes(),
+        image,
+        np.asarray(image.convert("RGB")),
+    ]
     first, *others = [_detection(r) for r in demo_detector.detect(forms)]
     assert others == [first] * len(others)
     assert (first.width, first.height) == image.size
@@ -49,7 +56,7 @@ def test_the_embedding_comes_when_asked_for(demo_detector: Detector) -> None:
 
 def test_errors_stay_in_their_place(demo_detector: Detector) -> None:
     given = ImageError("given")
-    inputs = [
+    inputs: list[Source] = [
         b"",
         SAMPLES / "cat.jpg",
         b"text",

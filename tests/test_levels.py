@@ -24,7 +24,8 @@ def test_values_are_probabilities(values: list[float]) -> None:
 
 def test_at_least_is_the_sum_from_the_level_up() -> None:
     scores = np.array([[0.4, 0.3, 0.2, 0.1], [0.0, 0.0, 0.0, 1.0]], dtype=np.float32)
-    np.testing.assert_allclose(at_least(scores), [[0.6, 0.3, 0.1], [1, 1, 1]], atol=1e-6)
+    expected = np.array([[0.6, 0.3, 0.1], [1, 1, 1]])
+    np.testing.assert_allclose(at_least(scores), expected, atol=1e-6)
 
 
 def test_the_softmax_is_the_textbook_s() -> None:

@@ -1,0 +1,104 @@
+"""Bring the generated parts of the README up to date: demo output, an answer, speed, settings.
+
+Each part stands between two comments, ``<!-- name -->`` and ``<!-- end of name -->``.
+
+Example:
+    python -m scripts.update_readme
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import re
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+from nsfw_detector.settings import Settings
+from scripts.demo import MODEL
+from scripts.local_server import ROOT, LocalServer
+
+README = ROOT / "README.md"
+SPEED = ROOT / "benchmarks" / "results" / "engines.csv"
+
+
+def demo_output() -> str:
+    """What `make demo` prints."""
+    command = [sys.executable, "-m", "scripts.demo"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    return f"```text\n{done.stdout.strip()}\n```"
+
+
+def answer() -> str:
+    """The answer to the README's first request."""
+    with LocalServer(MODEL) as server:
+        request = urllib.request.Request(
+            f"{server.url}/score",
+            data=(ROOT / "samples" / "cat.jpg").read_bytes(),
+            headers={"Content-Type": "image/jpeg"},
+        )
+        with urllib.request.urlopen(request) as response:
+            text = json.dumps(json.load(response), indent=2)
+    # Innermost objects on one line each, as a person would write them.
+    text = re.sub(r"\{[^{}]*\}", lambda m: re.sub(r"\s*\n\s*", " ", m.group()), text)
+    return f"```json\n{text}\n```"
+
+
+def settings_table() -> str:
+    """Every setting with its default and what it does."""
+    rows = ["| variable | default | what it does |", "|---|---|---|"]
+    for name, field in Settings.model_fields.items():
+        default = "" if field.default is None else f"`{field.default}`"
+        description = " ".join((field.description or "").split())
+        rows.append(f"| `{name.upper()}` | {default} | {description} |")
+    return "\n".join(rows)
+
+
+def speed_table() -> str:
+    """The committed results of `benchmarks.engines`."""
+    with SPEED.open(newline="") as file:
+        header, *rows = csv.reader(file)
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+PARTS = {
+    "demo output": demo_output,
+    "answer": answer,
+    "speed": speed_table,
+    "settings": settings_table,
+}
+
+
+def part(text: str, name: str) -> str:
+    """The present content of a generated part."""
+    found = re.search(rf"<!-- {name} -->\n(.*?)\n?<!-- end of {name} -->", text, re.DOTALL)
+    if found is None:
+        raise ValueError(f"The README has no part {name!r}.")
+    return found.group(1)
+
+
+def replace(text: str, name: str, content: str) -> str:
+    """The text with a part's content exchanged."""
+    start, end = f"<!-- {name} -->\n", f"\n<!-- end of {name} -->"
+    before, rest = text.split(start, 1)
+    return before + start + content + end + rest.split(end.lstrip(), 1)[1]
+
+
+def update(path: Path = README) -> None:
+    """Rewrite all generated parts of the file."""
+    text = path.read_text(encoding="utf-8")
+    for name, make in PARTS.items():
+        text = replace(text, name, make())
+    path.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    argparse.ArgumentParser(
+        description=(__doc__ or "").split("\n\n")[0],
+        epilog="example: python -m scripts.update_readme",
+    ).parse_args()
+    update()
