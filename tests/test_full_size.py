@@ -53,10 +53,9 @@ def files(photos: list[Path]) -> list[bytes]:
         orientation = index + 2  # EXIF orientations 2 to 7
         exif = Image.Exif()
         exif[0x0112] = orientation
-        for form in ("JPEG", "PNG"):
-            file = io.BytesIO()
-            photo.resize(size).save(file, form, exif=exif.tobytes())
-            encoded.append(file.getvalue())
+        file = io.BytesIO()
+        photo.resize(size).save(file, ("JPEG", "PNG")[index % 2], exif=exif.tobytes())
+        encoded.append(file.getvalue())
     return encoded
 
 
