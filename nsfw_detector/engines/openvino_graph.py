@@ -13,112 +13,140 @@ from typing import Any
 import numpy as np
 import openvino as ov
 from numpy.typing import ArrayLike, NDArray
-from openvino import Node
+from openvino import Node, Output
 from openvino import opset13 as ops
 
 from nsfw_detector.checkpoint import Eva02Spec, TensorFile
+from nsfw_detector.engines.arena import PAGE, Arena
 from nsfw_detector.engines.rotary import angle_tables
 from nsfw_detector.engines.weights import Affine, read_qkv, read_swiglu
 from nsfw_detector.transform import Preprocess
 
 NORM_EPSILON = 1e-6
+CHANNELS = 3  # axis of the head's channels; OpenVINO fuses the rotation only if it is no -1
 
 
-def build_graph(spec: Eva02Spec, tensors: TensorFile, preprocess: Preprocess) -> ov.Model:
-    """Build the graph for one image at a time.
+class GraphBuilder:
+    """Builds the graph of one checkpoint, for one image at a time.
 
     Args:
         spec: Dimensions of the model.
         tensors: The checkpoint's weights.
         preprocess: Gives mean and standard deviation.
-
-    Returns:
-        A model with the input uint8 (1, height, width, 3) and the outputs logits (1, classes) and
-        embedding (1, features), both float32.
+        arena: Where the large constants are put; None leaves them in ordinary memory.
     """
-    image = ops.parameter([1, *spec.image_size, 3], np.uint8, name="image")
-    tokens = _embed_patches(_normalise(image, preprocess), spec, tensors)
-    cos, sin = angle_tables(spec)
-    rotary = (_constant(np.tile(cos, 2)[None, None]), _constant(np.tile(sin, 2)[None, None]))
-    for index in range(spec.depth):
-        block = f"blocks.{index}."
-        tokens = ops.add(tokens, _attention(tokens, spec, tensors, block, rotary))
-        tokens = ops.add(tokens, _swiglu(tokens, spec, tensors, block))
-    patches = ops.slice(tokens, _ints([1]), _ints([spec.num_tokens]), _ints([1]), _ints([1]))
-    pooled = ops.reduce_mean(patches, _ints([1]), keep_dims=False)
-    embedding = _norm(pooled, Affine.read(tensors, "fc_norm"))
-    logits = _linear(embedding, Affine.read(tensors, "head"))
-    results = [ops.result(logits, name="logits"), ops.result(embedding, name="embedding")]
-    return ov.Model(results, [image], "eva02")
+
+    def __init__(
+        self, spec: Eva02Spec, tensors: TensorFile, preprocess: Preprocess, arena: Arena | None
+    ) -> None:
+        self._spec = spec
+        self._tensors = tensors
+        self._preprocess = preprocess
+        self._arena = arena
+
+    def build(self) -> ov.Model:
+        """Build the graph.
+
+        Returns:
+            A model with the input uint8 (1, height, width, 3) and the outputs logits (1, classes)
+            and embedding (1, features), both float32.
+        """
+        spec = self._spec
+        image = ops.parameter([1, *spec.image_size, 3], np.uint8, name="image")
+        tokens = self._embed_patches(self._normalise(image))
+        cos, sin = angle_tables(spec)
+        rotary = [_constant(np.tile(table, 2)[None, None]) for table in (cos, sin)]
+        for index in range(spec.depth):
+            block = f"blocks.{index}."
+            tokens = ops.add(tokens, self._attention(tokens, block, rotary))
+            tokens = ops.add(tokens, self._swiglu(tokens, block))
+            self._tensors.release()  # this block's weights are in the graph now
+        patches = ops.slice(tokens, _ints([1]), _ints([spec.num_tokens]), _ints([1]), _ints([1]))
+        pooled = ops.reduce_mean(patches, _ints([1]), keep_dims=False)
+        embedding = self._norm(pooled, "fc_norm")
+        logits = self._linear(embedding, Affine.read(self._tensors, "head"))
+        results = [ops.result(logits, name="logits"), ops.result(embedding, name="embedding")]
+        return ov.Model(results, [image], "eva02")
+
+    def _normalise(self, image: Node) -> Node:
+        mean = np.array(self._preprocess.mean, dtype=np.float32) * 255
+        std = np.array(self._preprocess.std, dtype=np.float32) * 255
+        centred = ops.subtract(ops.convert(image, "f32"), _constant(mean))
+        return ops.multiply(centred, _constant(1 / std))
+
+    def _embed_patches(self, pixels: Node) -> Node:
+        """(1, height, width, 3) -> tokens (1, tokens, dim), class token first, positions added."""
+        projection = Affine.read(self._tensors, "patch_embed.proj")
+        positions = self._tensors.float32("pos_embed")
+        patches = ops.convolution(
+            ops.transpose(pixels, _ints([0, 3, 1, 2])),
+            _constant(projection.weight),
+            list(self._spec.patch_size),
+            [0, 0],
+            [0, 0],
+            [1, 1],
+        )
+        patches = ops.reshape(patches, _ints([1, self._spec.embed_dim, -1]), special_zero=False)
+        patches = ops.transpose(patches, _ints([0, 2, 1]))
+        patches = ops.add(patches, _constant(positions[:, 1:] + projection.bias))
+        class_token = _constant(self._tensors.float32("cls_token") + positions[:, :1])
+        return ops.concat([class_token, patches], axis=1)
+
+    def _attention(self, tokens: Node, block: str, rotary: Sequence[Node]) -> Node:
+        dim, width = self._spec.embed_dim, self._spec.head_dim
+        qkv = self._linear(
+            self._norm(tokens, f"{block}norm1"), read_qkv(self._spec, self._tensors, block)
+        )
+        parts = ops.variadic_split(qkv, _ints(2), _ints([dim] * 3))
+        q, k, v = (self._split_heads(parts.output(i)) for i in range(3))
+        scores = ops.matmul(_rotate(q, width, *rotary), _rotate(k, width, *rotary), False, True)
+        mixed = ops.matmul(ops.softmax(scores, -1), v, False, False)
+        mixed = ops.transpose(mixed, _ints([0, 2, 1, 3]))
+        mixed = ops.reshape(mixed, _ints([1, -1, dim]), special_zero=False)
+        return self._linear(mixed, Affine.read(self._tensors, f"{block}attn.proj"))
+
+    def _split_heads(self, x: Output) -> Node:
+        """(1, tokens, dim) -> (1, heads, tokens, head width)."""
+        shape = _ints([1, -1, self._spec.num_heads, self._spec.head_dim])
+        return ops.transpose(ops.reshape(x, shape, special_zero=False), _ints([0, 2, 1, 3]))
+
+    def _swiglu(self, tokens: Node, block: str) -> Node:
+        normed = self._norm(tokens, f"{block}norm2")
+        gate, value = read_swiglu(self._spec, self._tensors, block)
+        hidden = ops.multiply(ops.swish(self._linear(normed, gate)), self._linear(normed, value))
+        if self._spec.scale_mlp:
+            hidden = self._norm(hidden, f"{block}mlp.norm")
+        return self._linear(hidden, Affine.read(self._tensors, f"{block}mlp.fc2"))
+
+    def _norm(self, x: Node, name: str) -> Node:
+        affine = Affine.read(self._tensors, name)
+        centred = ops.mvn(x, _ints([-1]), True, NORM_EPSILON, "inside_sqrt")
+        return ops.add(ops.multiply(centred, _constant(affine.weight)), _constant(affine.bias))
+
+    def _linear(self, x: Node, affine: Affine) -> Node:
+        product = ops.matmul(x, self._weight(affine.weight), False, True)
+        return ops.add(product, _constant(affine.bias))
+
+    def _weight(self, values: NDArray[np.float32]) -> Node:
+        if self._arena is None:
+            return _constant(values)
+        return ops.constant(self._arena.put(values), shared_memory=True)
 
 
-def _normalise(image: Node, preprocess: Preprocess) -> Node:
-    mean = np.array(preprocess.mean, dtype=np.float32) * 255
-    std = np.array(preprocess.std, dtype=np.float32) * 255
-    centred = ops.subtract(ops.convert(image, "f32"), _constant(mean))
-    return ops.multiply(centred, _constant(1 / std))
-
-
-def _embed_patches(pixels: Node, spec: Eva02Spec, tensors: TensorFile) -> Node:
-    """(1, height, width, 3) -> tokens (1, tokens, dim), class token first, positions added."""
-    projection = Affine.read(tensors, "patch_embed.proj")
-    positions = tensors.float32("pos_embed")
-    patches = ops.convolution(
-        ops.transpose(pixels, _ints([0, 3, 1, 2])),
-        _constant(projection.weight),
-        list(spec.patch_size),
-        [0, 0],
-        [0, 0],
-        [1, 1],
-    )
-    patches = ops.reshape(patches, _ints([1, spec.embed_dim, -1]), special_zero=False)
-    patches = ops.transpose(patches, _ints([0, 2, 1]))
-    patches = ops.add(patches, _constant(positions[:, 1:] + projection.bias))
-    class_token = _constant(tensors.float32("cls_token") + positions[:, :1])
-    return ops.concat([class_token, patches], axis=1)
-
-
-def _attention(
-    tokens: Node, spec: Eva02Spec, tensors: TensorFile, block: str, rotary: tuple[Node, Node]
-) -> Node:
-    heads, width = spec.num_heads, spec.head_dim
-    normed = _norm(tokens, Affine.read(tensors, f"{block}norm1"))
-    qkv = _linear(normed, read_qkv(spec, tensors, block))
-    qkv = ops.reshape(qkv, _ints([1, -1, 3, heads, width]), special_zero=False)
-    parts = ops.split(ops.transpose(qkv, _ints([2, 0, 3, 1, 4])), _ints(0), 3)
-    q, k, v = (ops.squeeze(parts.output(i), _ints([0])) for i in range(3))
-    scale = _constant(width**-0.5)
-    q = ops.multiply(_rotate(q, width, *rotary), scale)
-    scores = ops.matmul(q, _rotate(k, width, *rotary), False, True)
-    mixed = ops.matmul(ops.softmax(scores, -1), v, False, False)
-    mixed = ops.transpose(mixed, _ints([0, 2, 1, 3]))
-    mixed = ops.reshape(mixed, _ints([1, -1, spec.embed_dim]), special_zero=False)
-    return _linear(mixed, Affine.read(tensors, f"{block}attn.proj"))
+def arena_size(spec: Eva02Spec) -> int:
+    """Bytes that the graph's weights take in an arena."""
+    matrices = [shape for shape in spec.tensors().values() if len(shape) == 2]
+    return sum(4 * rows * columns + PAGE for rows, columns in matrices)
 
 
 def _rotate(x: Node, width: int, cos: Node, sin: Node) -> Node:
-    """Turn each pair (x[i], x[i + width/2]) by its angle: x * cos + (-second, first) * sin."""
-    halves = ops.variadic_split(x, _ints(-1), _ints([width // 2, width // 2]))
+    """Turn each pair (x[i], x[i + width/2]) by its angle: x * cos + (-second, first) * sin.
+
+    Written in just the way that OpenVINO recognises and replaces by one kernel.
+    """
+    halves = ops.variadic_split(x, _ints(CHANNELS), _ints([width // 2, width // 2]))
     turned = ops.concat([ops.multiply(halves.output(1), _constant(-1)), halves.output(0)], axis=-1)
     return ops.add(ops.multiply(x, cos), ops.multiply(turned, sin))
-
-
-def _swiglu(tokens: Node, spec: Eva02Spec, tensors: TensorFile, block: str) -> Node:
-    normed = _norm(tokens, Affine.read(tensors, f"{block}norm2"))
-    gate, value = read_swiglu(spec, tensors, block)
-    hidden = ops.multiply(ops.swish(_linear(normed, gate)), _linear(normed, value))
-    if spec.scale_mlp:
-        hidden = _norm(hidden, Affine.read(tensors, f"{block}mlp.norm"))
-    return _linear(hidden, Affine.read(tensors, f"{block}mlp.fc2"))
-
-
-def _norm(x: Node, affine: Affine) -> Node:
-    centred = ops.mvn(x, _ints([-1]), True, NORM_EPSILON, "inside_sqrt")
-    return ops.add(ops.multiply(centred, _constant(affine.weight)), _constant(affine.bias))
-
-
-def _linear(x: Node, affine: Affine) -> Node:
-    return ops.add(ops.matmul(x, _constant(affine.weight), False, True), _constant(affine.bias))
 
 
 def _constant(values: ArrayLike) -> Node:

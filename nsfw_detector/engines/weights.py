@@ -29,6 +29,8 @@ class Affine:
 def read_qkv(spec: Eva02Spec, tensors: TensorFile, block: str) -> Affine:
     """One fused matrix for q, k and v, with q and k in the half layout of the rotary positions.
 
+    The attention's scale, 1 / sqrt(head width), is part of q: scores need no further factor.
+
     Args:
         spec: Dimensions of the model.
         tensors: The checkpoint's weights.
@@ -44,9 +46,10 @@ def read_qkv(spec: Eva02Spec, tensors: TensorFile, block: str) -> Affine:
         q, k, v = (tensors.float32(f"{block}attn.{part}_proj.weight") for part in "qkv")
         q_bias, v_bias = (tensors.float32(f"{block}attn.{part}_proj.bias") for part in "qv")
     order = half_layout(spec.num_heads, spec.head_dim)
+    scale = np.float32(spec.head_dim**-0.5)
     return Affine(
-        np.concatenate([q[order], k[order], v]),
-        np.concatenate([q_bias[order], np.zeros_like(q_bias), v_bias]),
+        np.concatenate([q[order] * scale, k[order], v]),
+        np.concatenate([q_bias[order] * scale, np.zeros_like(q_bias), v_bias]),
     )
 
 
