@@ -59,6 +59,7 @@ class Detector:
         self.info: ModelInfo = identify(checkpoint, engine, settings)
         self._policy = Policy.load(settings.policy_file or DEFAULT_POLICY).check_labels(labels)
         self._transform = Transform(checkpoint.config.preprocess)
+        self._enough = self._transform.enough if settings.scaled_decoding else None
         self._limits = ImageLimits(
             max_bytes=settings.max_image_bytes,
             max_pixels=settings.max_image_pixels,
@@ -148,14 +149,14 @@ class Detector:
         if isinstance(source, np.ndarray):
             return from_array(source, self._limits)
         if isinstance(source, bytes | bytearray | memoryview):
-            return decode(bytes(source), self._limits)
+            return decode(bytes(source), self._limits, self._enough)
         try:
             with open(source, "rb") as file:
                 # One byte more than allowed tells that it is too large, without reading it all.
                 data = file.read(self._limits.max_bytes + 1)
         except OSError as error:
             raise ImageNotFoundError(f"The file cannot be read: {error.strerror}.") from None
-        return decode(data, self._limits)
+        return decode(data, self._limits, self._enough)
 
     def _collect(
         self, pending: _Pending | DetectorError, policy: Policy, embedding: bool

@@ -36,12 +36,15 @@ class DecodedImage:
     n_frames: int
 
 
-def decode(data: bytes, limits: ImageLimits) -> DecodedImage:
+def decode(data: bytes, limits: ImageLimits, enough: tuple[int, int] | None = None) -> DecodedImage:
     """Decode an encoded image. Safe to call from many threads at once.
 
     Args:
         data: A file's bytes in one of the accepted formats, told by content.
         limits: What it may cost at most; checked from the header, before anything is decoded.
+        enough: (width, height) at which the frames are still large enough for what follows. A JPEG
+            may then be decoded at 1/2, 1/4 or 1/8 of its size, never smaller than this: its
+            coefficients allow that for a fraction of the cost.
 
     Raises:
         ImageEmptyError: There are no bytes.
@@ -56,6 +59,9 @@ def decode(data: bytes, limits: ImageLimits) -> DecodedImage:
     with pillow_errors(name):
         image = open_image(data, name)
         size = image.size
+        limits.check_pixels(size[0] * size[1])
+        if enough is not None:
+            image.draft(None, enough)  # other formats ignore it
         frames, n_frames = read_frames(image, limits)
         width, height = upright_size(size, orientation(image))
         return DecodedImage(frames, width, height, name, n_frames)
