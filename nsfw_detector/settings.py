@@ -38,8 +38,9 @@ class Settings(BaseSettings):
     engine: Literal["auto", "openvino", "torch"] = "auto"
     """What runs the model. `auto`: OpenVINO on a CPU. `torch` is the reference, through timm."""
 
-    precision: Literal["auto", "fp32", "bf16"] = "auto"
-    """Arithmetic of the engine. `auto`: bf16 where the CPU multiplies bf16 natively, else fp32."""
+    precision: Literal["auto", "fp32", "bf16", "int8"] = "auto"
+    """Arithmetic of the engine. `auto`: what `scripts/optimise.py` chose for this checkpoint, if it
+    was run; else bf16 where the CPU multiplies bf16 natively, else fp32."""
 
     threads: int = Field(default=0, ge=0, le=1024)
     """Cores used for inference; 0 takes all that the process may use."""

@@ -4,9 +4,28 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Literal
 
 CPUINFO = Path("/proc/cpuinfo")
 CGROUP_CPU_MAX = Path("/sys/fs/cgroup/cpu.max")
+
+
+# From the fastest matrix instructions down.
+INSTRUCTION_SETS = ("amx_int8", "avx512_bf16", "avx512_vnni", "avx_vnni", "avx512f", "avx2")
+
+
+def _flags(cpuinfo: Path) -> list[str]:
+    try:
+        lines = cpuinfo.read_text().splitlines()
+    except OSError:
+        return []
+    return next((line.split() for line in lines if line.startswith("flags")), [])
+
+
+def instruction_set(cpuinfo: Path = CPUINFO) -> str:
+    """The fastest matrix instructions here, such as ``"avx512_bf16"``; ``"none"`` if unknown."""
+    flags = _flags(cpuinfo)
+    return next((name for name in INSTRUCTION_SETS if name in flags), "none")
 
 
 def has_fast_bf16(cpuinfo: Path = CPUINFO) -> bool:
@@ -17,12 +36,15 @@ def has_fast_bf16(cpuinfo: Path = CPUINFO) -> bool:
     twice the fp32 rate), but on Intel it runs at half the fp32 rate where AMX is masked. Emulated
     bf16 is slower than fp32 by an order of magnitude.
     """
-    try:
-        text = cpuinfo.read_text()
-    except OSError:
-        return False
-    flags = next((line.split() for line in text.splitlines() if line.startswith("flags")), [])
-    return "amx_bf16" in flags or ("avx512_bf16" in flags and "AuthenticAMD" in text)
+    flags = _flags(cpuinfo)
+    if "amx_bf16" in flags:
+        return True
+    return "avx512_bf16" in flags and "AuthenticAMD" in cpuinfo.read_text()
+
+
+def fast_float() -> Literal["bf16", "fp32"]:
+    """The faster floating-point arithmetic of this CPU."""
+    return "bf16" if has_fast_bf16() else "fp32"
 
 
 def usable_cores(cpu_max: Path = CGROUP_CPU_MAX) -> int:

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import logging
-from typing import Literal
+from pathlib import Path
+from typing import Literal, Self
 
 import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
 
-from nsfw_detector.checkpoint import Checkpoint
+from nsfw_detector.checkpoint import Checkpoint, Eva02Spec
 from nsfw_detector.engines.arena import Arena
 from nsfw_detector.engines.base import EngineOutput
+from nsfw_detector.engines.cpu import fast_float
 from nsfw_detector.engines.openvino_graph import GraphBuilder, arena_size
-from nsfw_detector.errors import UnsupportedArchitectureError
+from nsfw_detector.errors import CheckpointError, UnsupportedArchitectureError
+
+Precision = Literal["fp32", "bf16", "int8"]
+INT8_GROUP = 64  # activations quantised together; must divide the width of every layer
 
 logger = logging.getLogger(__name__)
 
-PRECISION_HINT = {"fp32": "f32", "bf16": "bf16"}
-
 
 class OpenVINOEngine:
-    """Runs an EVA-02 checkpoint on the CPU, one image at a time over all given cores.
+    """Runs an EVA-02 graph on the CPU, one image at a time over all given cores.
 
     One image of 1,025 tokens already fills the matrix multiplications, so that a larger batch would
     only make its first image wait for its last.
@@ -29,27 +32,59 @@ class OpenVINOEngine:
 
     max_batch_size = 1
 
-    def __init__(
-        self, checkpoint: Checkpoint, precision: Literal["fp32", "bf16"], threads: int
-    ) -> None:
-        if checkpoint.spec is None:
-            raise UnsupportedArchitectureError(
-                f"The OpenVINO engine runs EVA-02, not {checkpoint.config.architecture}. "
-                "ENGINE=torch serves any architecture of timm."
-            )
+    def __init__(self, model: ov.Model, precision: str, threads: int) -> None:
         self.name = f"openvino-{precision}"
-        arena = _arena(arena_size(checkpoint.spec))
-        model = GraphBuilder(
-            checkpoint.spec, checkpoint.tensors, checkpoint.config.preprocess, arena
-        ).build()
+        # What int8 leaves in floating point is computed in bf16 where that is fast.
+        float_type = precision if precision in ("fp32", "bf16") else fast_float()
         config = {
             "PERFORMANCE_HINT": "LATENCY",
-            "INFERENCE_PRECISION_HINT": PRECISION_HINT[precision],
+            "INFERENCE_PRECISION_HINT": {"fp32": "f32", "bf16": "bf16"}[float_type],
             "INFERENCE_NUM_THREADS": threads,
+            "DYNAMIC_QUANTIZATION_GROUP_SIZE": INT8_GROUP if precision == "int8" else 0,
         }
         self._request = ov.Core().compile_model(model, "CPU", config).create_infer_request()
+
+    @classmethod
+    def from_checkpoint(cls, checkpoint: Checkpoint, precision: Precision, threads: int) -> Self:
+        """Build the engine from the weights.
+
+        Args:
+            checkpoint: An EVA-02.
+            precision: Arithmetic; int8 holds weights as int8 and quantises activations on the fly
+                where the CPU's kernels can, without calibration.
+            threads: Cores to use.
+
+        Raises:
+            UnsupportedArchitectureError: The checkpoint is no EVA-02.
+        """
+        spec = required_spec(checkpoint)
+        arena = None if precision == "int8" else _arena(arena_size(spec))
+        model = GraphBuilder(
+            spec,
+            checkpoint.tensors,
+            checkpoint.config.preprocess,
+            arena,
+            int8=precision == "int8",
+        ).build()
+        engine = cls(model, precision, threads)
         if arena is not None:
             arena.release()
+        return engine
+
+    @classmethod
+    def from_graph(cls, path: Path, precision: str, threads: int) -> Self:
+        """Load a graph that `scripts/optimise.py` wrote.
+
+        Raises:
+            CheckpointError: The file is missing or damaged.
+        """
+        try:
+            model = ov.Core().read_model(path)
+        except RuntimeError as error:
+            raise CheckpointError(
+                f"{path} cannot be read: {error}. Run scripts/optimise.py again."
+            ) from None
+        return cls(model, precision, threads)
 
     def infer(self, images: NDArray[np.uint8]) -> EngineOutput:
         """Run the model over a batch; see `Engine.infer`."""
@@ -59,6 +94,20 @@ class OpenVINOEngine:
             logits.append(self._request.get_output_tensor(0).data.copy())
             embeddings.append(self._request.get_output_tensor(1).data.copy())
         return EngineOutput(np.concatenate(logits), np.concatenate(embeddings))
+
+
+def required_spec(checkpoint: Checkpoint) -> Eva02Spec:
+    """The dimensions of an EVA-02 checkpoint.
+
+    Raises:
+        UnsupportedArchitectureError: It is another architecture.
+    """
+    if checkpoint.spec is None:
+        raise UnsupportedArchitectureError(
+            f"The OpenVINO engine runs EVA-02, not {checkpoint.config.architecture}. "
+            "ENGINE=torch serves any architecture of timm."
+        )
+    return checkpoint.spec
 
 
 def _arena(size: int) -> Arena | None:

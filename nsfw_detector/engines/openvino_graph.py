@@ -23,6 +23,7 @@ from nsfw_detector.engines.weights import Affine, read_qkv, read_swiglu
 from nsfw_detector.transform import Preprocess
 
 NORM_EPSILON = 1e-6
+PATCH_EMBED, HEAD = "patch_embed", "head"  # names of the nodes that stay in floating point
 CHANNELS = 3  # axis of the head's channels; OpenVINO fuses the rotation only if it is no -1
 
 
@@ -34,15 +35,23 @@ class GraphBuilder:
         tensors: The checkpoint's weights.
         preprocess: Gives mean and standard deviation.
         arena: Where the large constants are put; None leaves them in ordinary memory.
+        int8: Whether to hold the weights of the blocks as int8 with a scale per row.
     """
 
     def __init__(
-        self, spec: Eva02Spec, tensors: TensorFile, preprocess: Preprocess, arena: Arena | None
+        self,
+        spec: Eva02Spec,
+        tensors: TensorFile,
+        preprocess: Preprocess,
+        arena: Arena | None = None,
+        *,
+        int8: bool = False,
     ) -> None:
         self._spec = spec
         self._tensors = tensors
         self._preprocess = preprocess
         self._arena = arena
+        self._int8 = int8
 
     def build(self) -> ov.Model:
         """Build the graph.
@@ -64,7 +73,9 @@ class GraphBuilder:
         patches = ops.slice(tokens, _ints([1]), _ints([spec.num_tokens]), _ints([1]), _ints([1]))
         pooled = ops.reduce_mean(patches, _ints([1]), keep_dims=False)
         embedding = self._norm(pooled, "fc_norm")
-        logits = self._linear(embedding, Affine.read(self._tensors, "head"))
+        head = Affine.read(self._tensors, "head")
+        product = ops.matmul(embedding, _constant(head.weight), False, True, name=HEAD)
+        logits = ops.add(product, _constant(head.bias))
         results = [ops.result(logits, name="logits"), ops.result(embedding, name="embedding")]
         return ov.Model(results, [image], "eva02")
 
@@ -85,6 +96,7 @@ class GraphBuilder:
             [0, 0],
             [0, 0],
             [1, 1],
+            name=PATCH_EMBED,
         )
         patches = ops.reshape(patches, _ints([1, self._spec.embed_dim, -1]), special_zero=False)
         patches = ops.transpose(patches, _ints([0, 2, 1]))
@@ -128,6 +140,11 @@ class GraphBuilder:
         return ops.add(product, _constant(affine.bias))
 
     def _weight(self, values: NDArray[np.float32]) -> Node:
+        if self._int8:
+            scales = np.abs(values).max(axis=1, keepdims=True) / 127
+            levels = np.rint(values / np.maximum(scales, np.finfo(np.float32).tiny))
+            stored = ops.convert(ops.constant(levels.astype(np.int8)), "f32")
+            return ops.multiply(stored, _constant(scales))
         if self._arena is None:
             return _constant(values)
         return ops.constant(self._arena.put(values), shared_memory=True)

@@ -65,7 +65,7 @@ def test_openvino_equals_timm(tmp_path: Path, form: str) -> None:
     checkpoint = _checkpoint(tmp_path, form)
     images = _images(checkpoint)
     expected = TorchEngine(checkpoint, "fp32", threads=1).infer(images)
-    output = OpenVINOEngine(checkpoint, "fp32", threads=1).infer(images)
+    output = OpenVINOEngine.from_checkpoint(checkpoint, "fp32", threads=1).infer(images)
     assert np.ptp(expected.logits, axis=0).max() > 0.1, "the images must differ to prove anything"
     np.testing.assert_allclose(output.logits, expected.logits, atol=2e-5)
     np.testing.assert_allclose(output.embeddings, expected.embeddings, atol=2e-5)
@@ -76,7 +76,7 @@ def test_other_weight_dtypes(tmp_path: Path, dtype: str) -> None:
     checkpoint = _checkpoint(tmp_path, "base", dtype)
     images = _images(checkpoint)
     expected = TorchEngine(checkpoint, "fp32", threads=1).infer(images)
-    output = OpenVINOEngine(checkpoint, "fp32", threads=1).infer(images)
+    output = OpenVINOEngine.from_checkpoint(checkpoint, "fp32", threads=1).infer(images)
     np.testing.assert_allclose(output.logits, expected.logits, atol=2e-5)
 
 
@@ -84,13 +84,13 @@ def test_bf16_stays_close(tiny: Path) -> None:
     checkpoint = Checkpoint.load(tiny)
     images = _images(checkpoint)
     expected = TorchEngine(checkpoint, "fp32", threads=1).infer(images).logits
-    output = OpenVINOEngine(checkpoint, "bf16", threads=1).infer(images).logits
+    output = OpenVINOEngine.from_checkpoint(checkpoint, "bf16", threads=1).infer(images).logits
     assert 0 < np.abs(output - expected).max() < 0.1
 
 
 def test_the_batch_does_not_change_an_image_s_output(tiny: Path) -> None:
     checkpoint = Checkpoint.load(tiny)
-    engine = OpenVINOEngine(checkpoint, "fp32", threads=1)
+    engine = OpenVINOEngine.from_checkpoint(checkpoint, "fp32", threads=1)
     images = _images(checkpoint)
     together = engine.infer(images).logits
     alone = np.concatenate([engine.infer(image[None]).logits for image in images])
