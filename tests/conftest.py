@@ -29,7 +29,7 @@ def full_size(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def demo_detector() -> Iterator[Detector]:
-    detector = Detector.load(DEMO, Settings(precision="fp32"))
+    detector = Detector.load(DEMO, Settings(precision="fp32", scaled_decoding=False))
     yield detector
     detector.close()
 

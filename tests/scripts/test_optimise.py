@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ from tests.checkpoints import random_tensors, tiny_config, write_checkpoint
 NO_CHANGE = Verdict(100, 1, 1, 0, 0, 0, 0.005)
 
 
-def verdict(**changes: float) -> Verdict:
+def verdict(**changes: Any) -> Verdict:
     return dataclasses.replace(NO_CHANGE, **changes)
 
 
