@@ -35,15 +35,17 @@ class Settings(BaseSettings):
     model_version: str | None = None
     """Version shown in answers; by default the registered model's."""
 
-    engine: Literal["auto", "openvino", "torch"] = "auto"
-    """What runs the model. `auto`: OpenVINO on a CPU. `torch` is the reference, through timm."""
+    engine: Literal["auto", "cuda", "openvino", "torch"] = "auto"
+    """What runs the model. `auto`: `cuda` where torch finds an NVIDIA GPU, else OpenVINO on the
+    CPU. `torch` is the reference, through timm."""
 
-    precision: Literal["auto", "fp32", "bf16", "int8"] = "auto"
+    precision: Literal["auto", "fp32", "fp16", "bf16", "int8"] = "auto"
     """Arithmetic of the engine. `auto`: what `scripts/optimise.py` chose for this checkpoint, if it
-    was run; else bf16 where the CPU multiplies bf16 natively, else fp32."""
+    was run; else bf16 where the hardware multiplies bf16 natively, else fp32 on a CPU and fp16 on a
+    GPU. fp16 is for GPUs, int8 for CPUs."""
 
     threads: int = Field(default=0, ge=0, le=1024)
-    """Cores used for inference; 0 takes all that the process may use."""
+    """Cores used for inference on a CPU; 0 takes all that the process may use."""
 
     policy_file: Path | None = None
     """YAML policy that turns levels into decisions; by default the one in the package."""

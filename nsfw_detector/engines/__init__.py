@@ -1,4 +1,8 @@
-"""Model input -> logits and embedding: OpenVINO on a CPU, torch as the reference."""
+"""Model input -> logits and embedding: OpenVINO on a CPU, torch on a GPU, timm as the reference.
+
+Each engine is imported only where it runs: an image that serves on CPUs holds no torch, one that
+serves on GPUs needs no OpenVINO and no timm.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,8 @@ import logging
 from nsfw_detector.checkpoint import Checkpoint
 from nsfw_detector.engines.base import Engine, EngineOutput
 from nsfw_detector.engines.cpu import fast_float, usable_cores
+from nsfw_detector.engines.gpu import best_precision, has_nvidia_device, why_no_cuda
+from nsfw_detector.errors import SettingsError
 from nsfw_detector.settings import Settings
 
 __all__ = ["Engine", "EngineOutput", "create_engine"]
@@ -19,25 +25,50 @@ def create_engine(checkpoint: Checkpoint, settings: Settings) -> Engine:
 
     Raises:
         UnsupportedArchitectureError: The engine cannot run this architecture.
-        SettingsError: The engine's packages are not installed.
+        SettingsError: The engine's packages or its device are not there, or it does not compute in
+            this precision.
     """
-    threads = settings.threads or usable_cores()
-    if settings.engine == "torch":
-        from nsfw_detector.engines.torch_engine import TorchEngine
-
-        # The reference computes in fp32 unless told otherwise.
-        return TorchEngine(checkpoint, "bf16" if settings.precision == "bf16" else "fp32", threads)
-    from nsfw_detector.engines.openvino_engine import OpenVINOEngine
-
-    if settings.precision == "auto":
-        return _best(checkpoint, threads)
-    return OpenVINOEngine.from_checkpoint(checkpoint, settings.precision, threads)
+    engine = _choose() if settings.engine == "auto" else settings.engine
+    return {"cuda": _cuda, "openvino": _openvino, "torch": _torch}[engine](checkpoint, settings)
 
 
-def _best(checkpoint: Checkpoint, threads: int) -> Engine:
-    from nsfw_detector.engines.openvino_engine import OpenVINOEngine
-    from nsfw_detector.engines.optimised import find_optimised, graph_path
+def _choose() -> str:
+    if not has_nvidia_device():
+        return "openvino"
+    if (problem := why_no_cuda()) is None:
+        return "cuda"
+    logger.warning("There is an NVIDIA GPU, but %s: running on the CPU.", problem)
+    return "openvino"
 
+
+def _cuda(checkpoint: Checkpoint, settings: Settings) -> Engine:
+    if (problem := why_no_cuda()) is not None:
+        raise SettingsError(
+            f"ENGINE=cuda needs an NVIDIA GPU and torch built for CUDA: {problem}. "
+            "Use a GPU machine and its image, or ENGINE=openvino."
+        )
+    from nsfw_detector.engines.cuda_engine import CudaEngine
+
+    best, precision = best_precision(), settings.precision
+    if precision == "int8" or (precision == "bf16" and best != "bf16"):
+        raise SettingsError(f"PRECISION={precision}: not on this GPU. Use auto, fp16 or fp32.")
+    return CudaEngine(checkpoint, best if precision == "auto" else precision)
+
+
+def _openvino(checkpoint: Checkpoint, settings: Settings) -> Engine:
+    precision, threads = settings.precision, settings.threads or usable_cores()
+    if precision == "fp16":
+        raise SettingsError("PRECISION=fp16 needs a GPU. Use auto, bf16, fp32 or int8 on a CPU.")
+    try:
+        from nsfw_detector.engines.openvino_engine import OpenVINOEngine
+        from nsfw_detector.engines.optimised import find_optimised, graph_path
+    except ModuleNotFoundError as error:
+        raise SettingsError(
+            f"Running on the CPU needs OpenVINO, and {error.name} is not installed. "
+            "Use the image for CPUs, or a machine with a GPU."
+        ) from None
+    if precision != "auto":
+        return OpenVINOEngine.from_checkpoint(checkpoint, precision, threads)
     manifest = find_optimised(checkpoint)
     if manifest is None:
         return OpenVINOEngine.from_checkpoint(checkpoint, fast_float(), threads)
@@ -45,3 +76,13 @@ def _best(checkpoint: Checkpoint, threads: int) -> Engine:
     if manifest.engine == "int8-static":
         return OpenVINOEngine.from_graph(graph_path(checkpoint.folder), manifest.engine, threads)
     return OpenVINOEngine.from_checkpoint(checkpoint, manifest.engine, threads)
+
+
+def _torch(checkpoint: Checkpoint, settings: Settings) -> Engine:
+    # The reference computes in fp32 unless told otherwise.
+    precision = "fp32" if settings.precision == "auto" else settings.precision
+    if precision in ("fp16", "int8"):
+        raise SettingsError(f"PRECISION={precision}: ENGINE=torch has bf16 and fp32.")
+    from nsfw_detector.engines.torch_engine import TorchEngine
+
+    return TorchEngine(checkpoint, precision, settings.threads or usable_cores())

@@ -19,10 +19,9 @@ from openvino import opset13 as ops
 from nsfw_detector.checkpoint import Eva02Spec, TensorFile
 from nsfw_detector.engines.arena import PAGE, Arena
 from nsfw_detector.engines.rotary import angle_tables
-from nsfw_detector.engines.weights import Affine, read_qkv, read_swiglu
+from nsfw_detector.engines.weights import NORM_EPSILON, Affine, read_qkv, read_swiglu
 from nsfw_detector.transform import Preprocess
 
-NORM_EPSILON = 1e-6
 PATCH_EMBED, HEAD = "patch_embed", "head"  # names of the nodes that stay in floating point
 CHANNELS = 3  # axis of the head's channels; OpenVINO fuses the rotation only if it is no -1
 

@@ -12,6 +12,9 @@ from nsfw_detector.engines.rotary import half_layout
 
 FloatArray = NDArray[np.float32]
 
+NORM_EPSILON = 1e-6
+"""Of every LayerNorm of the family."""
+
 
 @dataclass(frozen=True, slots=True)
 class Affine:
