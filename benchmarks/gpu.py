@@ -20,10 +20,11 @@ from typing import Any
 
 from nsfw_detector.checkpoint import Checkpoint
 from nsfw_detector.engines.cpu import CPUINFO, usable_cores
-from nsfw_detector.engines.gpu import NVIDIA_FILES, best_precision, why_no_cuda
+from nsfw_detector.engines.gpu import best_precision, why_no_cuda
 from scripts.random_checkpoint import FREEPIK_CONFIG, write_checkpoint
 
 ROOT = Path(__file__).resolve().parent.parent
+DRIVER = Path("/proc/driver/nvidia/version")
 COLUMNS = ("what", "batch_size", "ms", "images_per_s", "tflop_per_s")
 # The engine first, on an empty cache: its start then takes what a first start takes.
 STARTS = {
@@ -88,7 +89,7 @@ def machine() -> list[str]:
     import torch
 
     gpu = torch.cuda.get_device_properties(0)
-    driver = next((f.read_text().split("\n")[0] for f in NVIDIA_FILES[:1] if f.exists()), "unknown")
+    driver = DRIVER.read_text().splitlines()[0] if DRIVER.exists() else "unknown"
     processors = [line for line in CPUINFO.read_text().splitlines() if "model name" in line]
     processor = processors[0].partition(": ")[2] if processors else platform.machine()
     return [

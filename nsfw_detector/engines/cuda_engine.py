@@ -64,7 +64,7 @@ class CudaEngine:
         ).to(device)
         shape = (self.max_batch_size, *spec.image_size, 3)
         self._staged = torch.zeros(shape, dtype=torch.uint8, pin_memory=self._on_gpu)
-        self._images = self._staged.to(device)
+        self._images = torch.zeros(shape, dtype=torch.uint8, device=device)
         self._results = torch.empty(
             (self.max_batch_size, spec.num_classes + spec.embed_dim), pin_memory=self._on_gpu
         )

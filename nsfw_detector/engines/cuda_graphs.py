@@ -1,15 +1,15 @@
 """A function compiled for each batch size, recorded as a CUDA graph, and replayed.
 
-Compiling fuses what lies between the matrix products (norms, rotary positions, SwiGLU); a graph
-then launches all kernels at once, which at small batches takes the host longer than the GPU takes
-to run them. Compiled code lies in torch's cache: `TORCHINDUCTOR_CACHE_DIR` names a folder that
-outlives the process.
+Compiling fuses what lies between the matrix products (norms, rotary positions, SwiGLU). A graph
+launches all kernels at once; one by one, at small batches, launching them takes the host longer
+than running them takes the GPU. Compiled code lies in torch's cache: `TORCHINDUCTOR_CACHE_DIR`
+names a folder that outlives the process.
 
 Why not `torch.compile(mode="reduce-overhead")`, which records graphs by itself: its graphs belong
-to the thread that made them, while engines are loaded in one thread and called from another; and it
-copies inputs and checks them at every call. Why not `"max-autotune-no-cudagraphs"`: it searches for
-minutes at start-up for what cuBLAS gives for products of this size; `benchmarks/gpu.py` measures
-whether that holds.
+to the thread that made them, while engines are loaded in one thread and called from another, and it
+checks its inputs at every call. Why not `"max-autotune-no-cudagraphs"`: its search takes minutes of
+every first start, and for products of this size little is to be expected over cuBLAS;
+`python -m benchmarks.gpu --autotune` measures what it brings.
 """
 
 from __future__ import annotations

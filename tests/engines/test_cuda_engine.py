@@ -26,7 +26,7 @@ from nsfw_detector.engines.torch_engine import TorchEngine
 from nsfw_detector.errors import SettingsError, UnsupportedArchitectureError
 from scripts.local_server import ROOT
 from tests.checkpoints import random_tensors, tiny_config, write_checkpoint
-from tests.engines.test_engines import FORMS, _checkpoint, _images
+from tests.engines.forms import FORMS, checkpoint_of, noise
 
 H200, T4 = (9, 0), (7, 5)
 
@@ -50,8 +50,8 @@ def engine(checkpoint: Checkpoint) -> CudaEngine:
 class TestEquality:
     @pytest.mark.parametrize("form", FORMS)
     def test_with_timm(self, tmp_path: Path, form: str) -> None:
-        checkpoint = _checkpoint(tmp_path, form)
-        images = _images(checkpoint)
+        checkpoint = checkpoint_of(tmp_path, form)
+        images = noise(checkpoint)
         expected = TorchEngine(checkpoint, "fp32", threads=1).infer(images)
         output = CudaEngine(checkpoint, "fp32", "cpu").infer(images)
         assert np.ptp(expected.logits, axis=0).max() > 0.1, "the images must differ"
@@ -64,7 +64,7 @@ class TestEquality:
         )
         config["pretrained_cfg"]["input_size"] = [3, 60, 65]
         checkpoint = Checkpoint.load(write_checkpoint(tmp_path, config))
-        images = _images(checkpoint)
+        images = noise(checkpoint)
         expected = TorchEngine(checkpoint, "fp32", threads=1).infer(images)
         output = CudaEngine(checkpoint, "fp32", "cpu").infer(images)
         np.testing.assert_allclose(output.logits, expected.logits, atol=2e-5)
@@ -73,7 +73,7 @@ class TestEquality:
     def test_16_bits_stay_close(
         self, checkpoint: Checkpoint, precision: Precision, tolerance: float
     ) -> None:
-        images = _images(checkpoint)
+        images = noise(checkpoint)
         expected = TorchEngine(checkpoint, "fp32", threads=1).infer(images)
         output = CudaEngine(checkpoint, precision, "cpu").infer(images)
         assert output.logits.dtype == output.embeddings.dtype == np.float32
@@ -85,7 +85,7 @@ class TestBatches:
     def test_output_i_belongs_to_input_i(
         self, engine: CudaEngine, checkpoint: Checkpoint, count: int
     ) -> None:
-        images = _images(checkpoint, count)
+        images = noise(checkpoint, count)
         alone = np.concatenate([engine.infer(image[None]).logits for image in images])
         order = np.random.default_rng(count).permutation(count)
         together = engine.infer(images[order])
@@ -95,7 +95,7 @@ class TestBatches:
     def test_what_fills_up_a_bucket_changes_nothing(
         self, engine: CudaEngine, checkpoint: Checkpoint
     ) -> None:
-        images, others = _images(checkpoint, 5), _images(checkpoint, 32)[::-1].copy()
+        images, others = noise(checkpoint, 5), noise(checkpoint, 32)[::-1].copy()
         engine.infer(np.full_like(others, 255))
         first = engine.infer(images)
         engine.infer(others)
@@ -106,13 +106,13 @@ class TestBatches:
     def test_results_outlive_the_next_batch(
         self, engine: CudaEngine, checkpoint: Checkpoint
     ) -> None:
-        first = engine.infer(_images(checkpoint, 2))
+        first = engine.infer(noise(checkpoint, 2))
         before = first.logits.copy()
-        engine.infer(_images(checkpoint, 2)[::-1].copy())
+        engine.infer(noise(checkpoint, 2)[::-1].copy())
         np.testing.assert_array_equal(first.logits, before)
 
     def test_from_the_batcher_s_thread(self, engine: CudaEngine, checkpoint: Checkpoint) -> None:
-        images = _images(checkpoint, 50)
+        images = noise(checkpoint, 50)
         expected = engine.infer(images).logits
         batcher = Batcher(engine.infer, engine.max_batch_size)
         futures = [batcher.submit(image) for image in images]
@@ -128,7 +128,7 @@ def test_the_token_mean_is_beyond_fp16(tmp_path: Path) -> None:
     tensors = random_tensors(config)
     tensors["pos_embed"] += np.tile(np.array([250, -250], dtype=np.float32), 24)
     checkpoint = Checkpoint.load(write_checkpoint(tmp_path, config, tensors, dtype="float16"))
-    images = _images(checkpoint, 1)
+    images = noise(checkpoint, 1)
 
     module = _module(checkpoint, "fp16")
     with torch.inference_mode():
@@ -162,7 +162,7 @@ class TestCompilation:
         compiled = torch.compile(module, fullgraph=True, dynamic=False, backend=backend)
         with torch.inference_mode():
             for count in (4, 2, 1, 4, 2):
-                images = torch.from_numpy(_images(checkpoint, count))
+                images = torch.from_numpy(noise(checkpoint, count))
                 torch.testing.assert_close(compiled(images), module(images), rtol=0, atol=0)
         assert len(graphs) == 3
 
@@ -171,7 +171,7 @@ class TestCompilation:
     ) -> None:
         monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="aot_eager"))
         module = _module(checkpoint)
-        buffer = torch.from_numpy(_images(checkpoint, BUCKETS[-1]))
+        buffer = torch.from_numpy(noise(checkpoint, BUCKETS[-1]))
         with torch.inference_mode():
             compiled = cuda_graphs.compiled(lambda images: module(images)[0], buffer)
             for size in BUCKETS:
@@ -326,6 +326,7 @@ from pathlib import Path
 from nsfw_detector import Detection, Detector, Settings
 from nsfw_detector.checkpoint import Checkpoint
 from nsfw_detector.engines.cuda_engine import CudaEngine
+import benchmarks.gpu, benchmarks.gpu_worker
 checkpoint = Checkpoint.load(Path(sys.argv[1]))
 detector = Detector(checkpoint, CudaEngine(checkpoint, "bf16", "cpu"), Settings())
 (result,) = detector.detect([np.zeros((9, 9, 3), dtype=np.uint8)])
@@ -360,7 +361,7 @@ class TestOnTheGpu:
         caplog: pytest.LogCaptureFixture,
     ) -> None:
         caplog.set_level(logging.INFO)
-        images = _images(checkpoint, 70)
+        images = noise(checkpoint, 70)
         expected = CudaEngine(checkpoint, "fp32", "cpu").infer(images)
         engine = CudaEngine(checkpoint, precision)
         assert "torch.compile does not work" not in caplog.text
@@ -378,7 +379,7 @@ class TestOnTheGpu:
         self, checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="missing"))
-        images = _images(checkpoint, 3)
+        images = noise(checkpoint, 3)
         expected = CudaEngine(checkpoint, "fp32", "cpu").infer(images)
         output = CudaEngine(checkpoint, "fp32").infer(images)
         np.testing.assert_allclose(output.logits, expected.logits, atol=1e-3)

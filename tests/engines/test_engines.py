@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -15,55 +14,13 @@ from nsfw_detector.engines.openvino_engine import OpenVINOEngine
 from nsfw_detector.engines.torch_engine import TorchEngine
 from nsfw_detector.errors import CheckpointError, SettingsError, UnsupportedArchitectureError
 from tests.checkpoints import random_tensors, tiny_config, write_checkpoint
-
-FORMS: dict[str, dict[str, Any]] = {
-    "base": tiny_config(),
-    "deep-wide": tiny_config(
-        model_args={"img_size": 70, "embed_dim": 96, "depth": 5, "num_heads": 4}
-    ),
-    "patch-8": tiny_config(
-        model_args={
-            "img_size": 64,
-            "patch_size": 8,
-            "embed_dim": 48,
-            "depth": 2,
-            "num_heads": 2,
-            "ref_feat_shape": [4, 4],
-        }
-    ),
-    "not-square": tiny_config(
-        model_args={"img_size": [56, 84], "embed_dim": 48, "depth": 2, "num_heads": 3}
-    ),
-    "fused-qkv": tiny_config(
-        architecture="eva02_tiny_patch14_224", model_args={"img_size": 56, "depth": 2}
-    ),
-    "large": tiny_config(
-        architecture="eva02_large_patch14_448",
-        model_args={"img_size": 56, "embed_dim": 80, "depth": 2, "num_heads": 4},
-    ),
-    "two-labels": tiny_config(num_classes=2, label_names=["safe", "unsafe"]),
-}
-
-
-def _checkpoint(folder: Path, form: str, dtype: str = "bfloat16") -> Checkpoint:
-    config = FORMS[form]
-    size = config["model_args"]["img_size"]
-    config["pretrained_cfg"]["input_size"] = [3, *(size if isinstance(size, list) else (size,) * 2)]
-    return Checkpoint.load(write_checkpoint(folder, config, dtype=dtype))
-
-
-def _images(checkpoint: Checkpoint, count: int = 3) -> np.ndarray:
-    _, height, width = checkpoint.config.pretrained_cfg.input_size
-    rng = np.random.default_rng(1)
-    images = rng.integers(0, 256, (count, height, width, 3), dtype=np.uint8)
-    images[-1] //= 4
-    return images
+from tests.engines.forms import FORMS, checkpoint_of, noise
 
 
 @pytest.mark.parametrize("form", FORMS)
 def test_openvino_equals_timm(tmp_path: Path, form: str) -> None:
-    checkpoint = _checkpoint(tmp_path, form)
-    images = _images(checkpoint)
+    checkpoint = checkpoint_of(tmp_path, form)
+    images = noise(checkpoint)
     expected = TorchEngine(checkpoint, "fp32", threads=1).infer(images)
     output = OpenVINOEngine.from_checkpoint(checkpoint, "fp32", threads=1).infer(images)
     assert np.ptp(expected.logits, axis=0).max() > 0.1, "the images must differ to prove anything"
@@ -73,8 +30,8 @@ def test_openvino_equals_timm(tmp_path: Path, form: str) -> None:
 
 @pytest.mark.parametrize("dtype", ["float16", "float32"])
 def test_other_weight_dtypes(tmp_path: Path, dtype: str) -> None:
-    checkpoint = _checkpoint(tmp_path, "base", dtype)
-    images = _images(checkpoint)
+    checkpoint = checkpoint_of(tmp_path, "base", dtype)
+    images = noise(checkpoint)
     expected = TorchEngine(checkpoint, "fp32", threads=1).infer(images)
     output = OpenVINOEngine.from_checkpoint(checkpoint, "fp32", threads=1).infer(images)
     np.testing.assert_allclose(output.logits, expected.logits, atol=2e-5)
@@ -82,7 +39,7 @@ def test_other_weight_dtypes(tmp_path: Path, dtype: str) -> None:
 
 def test_bf16_stays_close(tiny: Path) -> None:
     checkpoint = Checkpoint.load(tiny)
-    images = _images(checkpoint)
+    images = noise(checkpoint)
     expected = TorchEngine(checkpoint, "fp32", threads=1).infer(images).logits
     output = OpenVINOEngine.from_checkpoint(checkpoint, "bf16", threads=1).infer(images).logits
     assert 0 < np.abs(output - expected).max() < 0.1
@@ -91,7 +48,7 @@ def test_bf16_stays_close(tiny: Path) -> None:
 def test_the_batch_does_not_change_an_image_s_output(tiny: Path) -> None:
     checkpoint = Checkpoint.load(tiny)
     engine = OpenVINOEngine.from_checkpoint(checkpoint, "fp32", threads=1)
-    images = _images(checkpoint)
+    images = noise(checkpoint)
     together = engine.infer(images).logits
     alone = np.concatenate([engine.infer(image[None]).logits for image in images])
     np.testing.assert_array_equal(together, alone)
@@ -115,7 +72,7 @@ def test_another_architecture_runs_through_timm_only(tmp_path: Path) -> None:
     with pytest.raises(UnsupportedArchitectureError, match="ENGINE=torch"):
         create_engine(checkpoint, Settings())
     engine = create_engine(checkpoint, Settings(engine="torch"))
-    assert engine.infer(_images(checkpoint)).logits.shape == (3, 4)
+    assert engine.infer(noise(checkpoint)).logits.shape == (3, 4)
 
 
 def test_torch_names_what_does_not_fit(tmp_path: Path) -> None:
