@@ -81,7 +81,7 @@ def _openvino(checkpoint: Checkpoint, settings: Settings) -> Engine:
 def _torch(checkpoint: Checkpoint, settings: Settings) -> Engine:
     # The reference computes in fp32 unless told otherwise.
     precision = "fp32" if settings.precision == "auto" else settings.precision
-    if precision in ("fp16", "int8"):
+    if precision == "fp16" or precision == "int8":
         raise SettingsError(f"PRECISION={precision}: ENGINE=torch has bf16 and fp32.")
     from nsfw_detector.engines.torch_engine import TorchEngine
 

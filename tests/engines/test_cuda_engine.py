@@ -281,7 +281,8 @@ class TestChoice:
         [
             ("openvino", "fp16", "PRECISION=fp16 needs a GPU"),
             ("auto", "fp16", "PRECISION=fp16 needs a GPU"),
-            ("torch", "fp16", "PRECISION=fp16 needs ENGINE=cuda"),
+            ("torch", "fp16", "PRECISION=fp16: ENGINE=torch has"),
+            ("torch", "int8", "PRECISION=int8: ENGINE=torch has"),
         ],
     )
     def test_precisions_that_an_engine_has_not(
@@ -296,12 +297,13 @@ class TestChoice:
         with pytest.raises(SettingsError, match=message):
             create_engine(checkpoint, Settings(engine=engine, precision=precision))
 
-    def test_bf16_on_a_gpu_without_it(
-        self, machine: Callable[..., None], checkpoint: Checkpoint
+    @pytest.mark.parametrize("precision", ["bf16", "int8"])
+    def test_precisions_that_a_gpu_has_not(
+        self, machine: Callable[..., None], checkpoint: Checkpoint, precision: Any
     ) -> None:
         machine(driver=True, capability=T4)
-        with pytest.raises(SettingsError, match="this GPU has no bf16"):
-            create_engine(checkpoint, Settings(engine="cuda", precision="bf16"))
+        with pytest.raises(SettingsError, match=f"PRECISION={precision}: not on this GPU"):
+            create_engine(checkpoint, Settings(engine="cuda", precision=precision))
 
     def test_another_architecture(self, tmp_path: Path) -> None:
         config = tiny_config(architecture="vit_tiny_patch16_224", model_args={})
