@@ -16,6 +16,7 @@ import socket
 import sys
 from pathlib import Path
 
+from nsfw_detector.checkpoint import Checkpoint
 from nsfw_detector.errors import DetectorError
 from scripts.fetch_model import resolve_model
 from scripts.local_server import ROOT, server_command, server_environment
@@ -32,6 +33,7 @@ def main() -> None:
     arguments = parser.parse_args()
     try:
         folder: Path = resolve_model(arguments.model)
+        Checkpoint.load(folder)  # the server would fail on it too, but with a page of traceback
     except DetectorError as error:
         sys.exit(error.message)
     with socket.socket() as probe:

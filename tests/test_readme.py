@@ -10,6 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import yaml
@@ -90,6 +91,13 @@ def test_a_taken_port_is_said(serve: str) -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 1
     assert f"Port {port} is taken" in done.stderr
+
+
+def test_a_wrong_model_is_said_in_a_line(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "scripts.serve", str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.startswith("No config.json and model.safetensors")
 
 
 def test_the_policy_example_is_valid() -> None:
