@@ -7,6 +7,7 @@ Messages say what was wrong and what to do. They never hold image bytes, file na
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar
 
 
@@ -137,6 +138,21 @@ class MediaTypeError(RequestError):
     status = 415
 
 
+class OverloadedError(RequestError):
+    """So much waits for the engine that the request would not be done by its deadline.
+
+    Attributes:
+        retry_after: Whole seconds, at least 1, after which it would be.
+    """
+
+    code = "overloaded"
+    status = 429
+
+    def __init__(self, message: str, retry_after: float) -> None:
+        super().__init__(message)
+        self.retry_after = max(1, math.ceil(retry_after))
+
+
 # --- Scoring --------------------------------------------------------------------------------------
 
 
@@ -144,3 +160,15 @@ class InferenceError(DetectorError):
     """The engine failed or gave values that are not finite numbers."""
 
     code = "inference_failed"
+
+
+class DeadlineExceededError(DetectorError):
+    """The image was not scored in the time that its request had."""
+
+    code = "deadline_exceeded"
+    status = 504
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The image could not be scored in time. Send it again, or fewer images at once."
+        )

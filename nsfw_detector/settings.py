@@ -71,6 +71,15 @@ class Settings(BaseSettings):
     max_request_bytes: int = Field(default=100 * MIB, ge=1)
     """Largest request body, in bytes."""
 
+    request_timeout_ms: int = Field(default=4500, ge=0)
+    """Time for one HTTP request, in milliseconds; 0: no limit. A request that would take longer, by
+    what waits for the engine, is refused at once (429); what is not reached in time is not scored
+    (504). Keep it below the deployment's own `request_timeout_ms`, whose default is 5000."""
+
+    result_cache_size: int = Field(default=0, ge=0)
+    """Images whose scores are remembered, so that the same bytes are not scored again; 0: none.
+    Each takes about 10 kB."""
+
     @classmethod
     def from_environment(cls) -> Settings:
         """Read the settings from the environment variables.
