@@ -1,48 +1,36 @@
 """The facade: `Detector.load(folder).detect(images)`.
 
-It composes the steps and does none of them itself: decode (images), transform, batcher and engine,
-levels, policy. Whatever scores images, online, in a batch job or in a notebook, goes through here.
+It composes the steps and does none of them itself: the pipeline takes the images to the engine;
+levels and policy judge what comes back. Whatever scores images, online, in a batch job or in a
+notebook, goes through here.
 """
 
 from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping, Sequence
-from concurrent.futures import Future
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
 
-from nsfw_detector.batcher import Batcher, ModelOutput
+from nsfw_detector.batcher import ModelOutput
+from nsfw_detector.caller import Caller
 from nsfw_detector.checkpoint import Checkpoint
 from nsfw_detector.engines import Engine, create_engine
-from nsfw_detector.errors import DetectorError, ImageNotFoundError
+from nsfw_detector.errors import DetectorError
+from nsfw_detector.flights import ScoredImage
 from nsfw_detector.identity import identify
-from nsfw_detector.images import DecodedImage, ImageLimits, decode, from_array, from_image
 from nsfw_detector.levels import at_least, probabilities
+from nsfw_detector.pipeline import Pipeline
 from nsfw_detector.policy import DECISIONS, DEFAULT_POLICY, Policy, as_policy
 from nsfw_detector.results import Detection, ModelInfo, Result
 from nsfw_detector.settings import Settings
-from nsfw_detector.transform import Transform
+from nsfw_detector.sources import Source
+from nsfw_detector.telemetry import Statistics, Telemetry
 
 logger = logging.getLogger(__name__)
-
-Source: TypeAlias = bytes | str | os.PathLike[str] | Image.Image | NDArray[np.uint8] | DetectorError
-"""One image: encoded bytes, the path of a file, a PIL image, or a uint8 array (height, width, 3).
-An error in the place of an image is passed through to the results."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Pending:
-    """A decoded image whose frames are with the engine."""
-
-    image: DecodedImage
-    outputs: list[Future[ModelOutput]]
 
 
 class Detector:
@@ -58,14 +46,8 @@ class Detector:
         self.settings = settings
         self.info: ModelInfo = identify(checkpoint, engine, settings)
         self._policy = Policy.load(settings.policy_file or DEFAULT_POLICY).check_labels(labels)
-        self._transform = Transform(checkpoint.config.preprocess)
-        self._enough = self._transform.enough if settings.scaled_decoding else None
-        self._limits = ImageLimits(
-            max_bytes=settings.max_image_bytes,
-            max_pixels=settings.max_image_pixels,
-            max_frames=settings.max_frames,
-        )
-        self._batcher = Batcher(engine.infer, engine.max_batch_size)
+        self._telemetry = Telemetry()
+        self._pipeline = Pipeline(engine, checkpoint.config.preprocess, settings, self._telemetry)
 
     @classmethod
     def load(
@@ -107,6 +89,8 @@ class Detector:
         *,
         embedding: bool = False,
         policy: Policy | Mapping[str, Any] | None = None,
+        deadline: float | None = None,
+        is_abandoned: Callable[[], bool] | None = None,
     ) -> list[Result]:
         """Grade images.
 
@@ -114,6 +98,10 @@ class Detector:
             images: Any mix of the forms that `Source` lists.
             embedding: Whether to give the embedding with each detection.
             policy: For this call, instead of the detector's own.
+            deadline: When results are of no more use, as `time.monotonic` counts. Without one the
+                call takes the time that it takes, and is never refused.
+            is_abandoned: Tells whether results are of no more use already. It is called from the
+                engine's thread, so it must return at once.
 
         Returns:
             One result for each image, in order: a Detection, or the error that kept this image
@@ -121,61 +109,40 @@ class Detector:
 
         Raises:
             PolicyError: The policy is not valid for this checkpoint.
+            OverloadedError: The images could not be scored by the deadline; none was tried.
         """
         policy = as_policy(policy) or self._policy
         policy.check_labels(self.info.labels)
-        # All images are handed in before the first result is awaited: decoding the next one runs
-        # beside the engine.
-        pending = [self._submit(source) for source in images]
-        return [self._collect(item, policy, embedding) for item in pending]
+        scored = self._pipeline.score(images, Caller(deadline, is_abandoned))
+        results = [self._judge(image, policy, embedding) for image in scored]
+        self._telemetry.count_results(
+            result.code if isinstance(result, DetectorError) else None for result in results
+        )
+        return results
+
+    def statistics(self) -> Statistics:
+        """Tell what has happened since the detector was made."""
+        return self._telemetry.snapshot()
 
     def close(self) -> None:
         """Finish what is queued and end the engine's thread."""
-        self._batcher.close()
+        self._pipeline.close()
 
-    def _submit(self, source: Source) -> _Pending | DetectorError:
+    def _judge(self, image: ScoredImage | DetectorError, policy: Policy, embedding: bool) -> Result:
+        if isinstance(image, DetectorError):
+            return image
         try:
-            image = self._decode(source)
-        except DetectorError as error:
-            return error
-        outputs = [self._batcher.submit(self._transform(frame.image)) for frame in image.frames]
-        return _Pending(image, outputs)
-
-    def _decode(self, source: Source) -> DecodedImage:
-        if isinstance(source, DetectorError):
-            raise source
-        if isinstance(source, Image.Image):
-            return from_image(source, self._limits)
-        if isinstance(source, np.ndarray):
-            return from_array(source, self._limits)
-        if isinstance(source, bytes | bytearray | memoryview):
-            return decode(bytes(source), self._limits, self._enough)
-        try:
-            with open(source, "rb") as file:
-                # One byte more than allowed tells that it is too large, without reading it all.
-                data = file.read(self._limits.max_bytes + 1)
-        except OSError as error:
-            raise ImageNotFoundError(f"The file cannot be read: {error.strerror}.") from None
-        return decode(data, self._limits, self._enough)
-
-    def _collect(
-        self, pending: _Pending | DetectorError, policy: Policy, embedding: bool
-    ) -> Result:
-        if isinstance(pending, DetectorError):
-            return pending
-        try:
-            outputs = [future.result() for future in pending.outputs]
-            detections = [
-                self._judge(pending.image, frame.index, output, policy, embedding)
-                for frame, output in zip(pending.image.frames, outputs, strict=True)
+            pictures = [
+                self._judge_picture(image, frame, output, policy, embedding)
+                for frame, output in image.pictures
             ]
         except DetectorError as error:
             return error
-        return max(detections, key=_severity)
+        return max(pictures, key=_severity)
 
-    def _judge(
+    def _judge_picture(
         self,
-        image: DecodedImage,
+        image: ScoredImage,
         frame: int,
         output: ModelOutput,
         policy: Policy,
@@ -193,7 +160,8 @@ class Detector:
             height=image.height,
             frames=image.n_frames,
             frame=frame,
-            embedding=output.embedding if embedding else None,
+            # A copy, because the output may be shared with others.
+            embedding=output.embedding.copy() if embedding else None,
         )
 
 

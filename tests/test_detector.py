@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import shutil
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,8 +11,8 @@ import pytest
 from PIL import Image
 
 from nsfw_detector import Detection, Detector, DetectorError, Settings
-from nsfw_detector.detector import Source
-from nsfw_detector.errors import ImageError, PolicyError
+from nsfw_detector.errors import DeadlineExceededError, ImageError, PolicyError
+from nsfw_detector.sources import Source
 from tests.checkpoints import tiny_config, write_checkpoint
 from tests.conftest import DEMO, SAMPLES
 
@@ -129,6 +130,37 @@ def test_the_model_says_who_it_is(demo_detector: Detector) -> None:
     assert "demo" in info.name
     assert info.engine == "openvino-fp32"
     assert info.digest.startswith("sha256:")
+
+
+def test_repeats_are_scored_once_and_share_nothing_that_can_be_changed(tiny: Path) -> None:
+    file = io.BytesIO()
+    Image.linear_gradient("L").save(file, "PNG")
+    detector = Detector.load(tiny, Settings(precision="fp32", result_cache_size=1))
+    before = detector.statistics()["batches"]
+    first, second = [_detection(r) for r in detector.detect([file.getvalue()] * 2, embedding=True)]
+    assert first.embedding is not None
+    assert second.embedding is not None
+    kept = first.embedding.copy()
+    first.embedding[:] = 0
+    assert (second.embedding == kept).all()
+    strict = {"review": {}, "block": {"low": 0.0}}
+    (third,) = detector.detect([file.getvalue()], policy=strict)
+    assert _detection(third).decision == "block", "a decision is never kept"
+    assert _detection(third).scores == first.scores
+    statistics = detector.statistics()
+    assert statistics["batches"] == before + 1
+    assert (statistics["shared"], statistics["cache_hits"]) == (1, 1)
+    detector.close()
+
+
+def test_a_deadline_that_has_passed(tiny: Path) -> None:
+    detector = Detector.load(tiny, Settings(precision="fp32"))
+    image = np.zeros((9, 9, 3), dtype=np.uint8)
+    for patience in ({"deadline": time.monotonic()}, {"is_abandoned": lambda: True}):
+        (result,) = detector.detect([image], **patience)
+        assert isinstance(result, DeadlineExceededError)
+    assert detector.statistics()["errors"] == {"deadline_exceeded": 2}
+    detector.close()
 
 
 def test_a_registered_model_answers_under_its_registered_name(tmp_path: Path) -> None:
