@@ -7,6 +7,7 @@ shape of the request, and what went wrong here with a 500 that tells nothing abo
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -18,6 +19,7 @@ from nsfw_detector.errors import (
     ImageError,
     InferenceError,
     MethodNotAllowedError,
+    OverloadedError,
     RequestError,
     RequestTooLargeError,
 )
@@ -28,6 +30,7 @@ from nsfw_detector.protocols.native import NativeRequest
 from nsfw_detector.protocols.native_answer import ModelSummary, summary
 from nsfw_detector.results import ModelInfo, Result
 from nsfw_detector.settings import Settings
+from nsfw_detector.telemetry import Statistics
 
 ALLOW = {"Allow": "GET, HEAD, OPTIONS, POST"}
 OPENAPI_PATH = "/swagger.json?version=3"
@@ -52,8 +55,13 @@ class Scorer(Protocol):
         *,
         embedding: bool = False,
         policy: Policy | None = None,
+        deadline: float | None = None,
+        is_abandoned: Callable[[], bool] | None = None,
     ) -> Sequence[Result]:
         """Give one result per image, in order."""
+
+    def statistics(self) -> Statistics:
+        """Tell what has happened so far."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +73,14 @@ class HttpRequest:
         content_type: The header, empty if there is none.
         content_length: The header, None if there is none.
         read: Reads the body, but no more bytes than it is told.
+        is_abandoned: Tells whether the client has gone; None where that cannot be known.
     """
 
     method: str
     content_type: str
     content_length: int | None
     read: Callable[[int], bytes]
+    is_abandoned: Callable[[], bool] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +100,7 @@ class Description(TypedDict):
     content_types: list[str]
     json_keys: list[str]
     openapi: str
+    statistics: Statistics
 
 
 def handle(detector: Scorer, request: HttpRequest) -> HttpResponse:
@@ -106,7 +117,7 @@ def handle(detector: Scorer, request: HttpRequest) -> HttpResponse:
         case "POST":
             return _score(detector, request)
         case "GET" | "HEAD":
-            return _json(200, _describe(detector.info))
+            return _json(200, _describe(detector))
         case "OPTIONS":
             return HttpResponse(204, headers=ALLOW)
         case _:
@@ -116,6 +127,8 @@ def handle(detector: Scorer, request: HttpRequest) -> HttpResponse:
 def _score(detector: Scorer, request: HttpRequest) -> HttpResponse:
     wire_format: type[WireFormat] = NativeRequest
     settings = detector.settings
+    timeout = settings.request_timeout_ms / 1000
+    deadline = time.monotonic() + timeout if timeout else None
     try:
         body = _read(request, settings.max_request_bytes)
         wire_format, content = media.read(request.content_type, body)
@@ -126,7 +139,13 @@ def _score(detector: Scorer, request: HttpRequest) -> HttpResponse:
                 f"The request has {len(images)} images. "
                 f"At most {settings.max_images_per_request} are accepted."
             )
-        results = detector.detect(images, embedding=options.embedding, policy=options.policy)
+        results = detector.detect(
+            images,
+            embedding=options.embedding,
+            policy=options.policy,
+            deadline=deadline,
+            is_abandoned=request.is_abandoned,
+        )
         return _json(200, question.render(detector.info, results))
     except DetectorError as error:
         return _failed(wire_format, error)
@@ -150,13 +169,14 @@ def _read(request: HttpRequest, limit: int) -> bytes:
     return body
 
 
-def _describe(info: ModelInfo) -> Description:
+def _describe(detector: Scorer) -> Description:
     return {
-        "model": summary(info),
-        "labels": list(info.labels),
+        "model": summary(detector.info),
+        "labels": list(detector.info.labels),
         "content_types": list(media.ACCEPTED),
         "json_keys": list(dict.fromkeys(key for key, _, _ in FORMATS)),
         "openapi": OPENAPI_PATH,
+        "statistics": detector.statistics(),
     }
 
 
@@ -170,4 +190,6 @@ def _failed(
     wire_format: type[WireFormat], error: DetectorError, headers: Mapping[str, str] = {}
 ) -> HttpResponse:
     headers = {**headers, **wire_format.error_headers(error)}
+    if isinstance(error, OverloadedError):
+        headers["Retry-After"] = str(error.retry_after)
     return _json(error.status, wire_format.render_error(error), headers)

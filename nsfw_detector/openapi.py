@@ -32,7 +32,9 @@ FAILURES = {
     413: "Too many bytes, pixels or images.",
     415: "A content type or an image format that is not accepted.",
     422: "The image that the request is about cannot be read.",
+    429: "Too much waits to be scored; `Retry-After` tells when to send the request again.",
     500: "The model failed.",
+    504: "The image that the request is about could not be scored in time.",
 }
 BINARY: Schema = {"type": "string", "format": "binary"}
 

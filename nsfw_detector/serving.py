@@ -6,6 +6,7 @@ same score.py, possibly without it.
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
@@ -47,6 +48,7 @@ def respond(detector: Scorer, request: Request) -> Response:
             content_type=request.content_type or "",
             content_length=request.content_length,
             read=lambda limit: _read(request, limit),
+            is_abandoned=_hangup(request.environ.get("gunicorn.socket")),
         ),
     )
     # The server logs the query, and fails where that is not UTF-8. It means nothing here.
@@ -69,3 +71,23 @@ def _read(request: Request, limit: int) -> bytes:
     except (ClientDisconnected, OSError):
         raise RequestError("The body ended early.") from None
     return b"".join(chunks)
+
+
+def _hangup(connection: socket.socket | None) -> Callable[[], bool] | None:
+    """Make the test of whether the client at the other end of a connection has gone.
+
+    Its request has been read, so that there is nothing more to read while it waits for the answer;
+    the end of the stream can be read once it has closed the connection.
+    """
+    if connection is None:
+        return None
+
+    def has_gone() -> bool:
+        try:
+            return not connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+
+    return has_gone

@@ -3,6 +3,7 @@ from __future__ import annotations
 import copy
 import json
 import logging
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -10,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nsfw_detector.errors import InferenceError
+from nsfw_detector.errors import DeadlineExceededError, InferenceError, OverloadedError
 from nsfw_detector.http import HttpRequest, handle
 from nsfw_detector.protocols import FORMATS
+from nsfw_detector.protocols.base import WireFormat
 from tests.protocols.fake import BAD, SECRET, FakeDetector, b64, post, send
 
 IMAGE = b"an image"
@@ -130,6 +132,7 @@ def test_get_describes_the_endpoint(method: str) -> None:
     description = json.loads(answer.body)
     assert description["model"]["name"] == "fake"
     assert description["labels"] == list(fake.info.labels)
+    assert description["statistics"]["images"] == 0
     assert description["json_keys"] == list(dict.fromkeys(key for key, _, _ in FORMATS))
 
 
@@ -144,6 +147,40 @@ def test_other_methods() -> None:
 def test_content_safety_repeats_its_code_in_the_header() -> None:
     answer = send(b'{"image": {}}')
     assert answer.headers["x-ms-error-code"] == error_code(answer.body) == "InvalidRequestBody"
+
+
+@pytest.mark.parametrize("timeout", [0, 2000])
+def test_a_request_has_the_time_of_the_setting(timeout: int) -> None:
+    detector = FakeDetector(request_timeout_ms=timeout)
+    started = time.monotonic()
+    assert send(JSON, detector=detector).status == 200
+    if timeout:
+        assert detector.deadline is not None
+        assert started + 2 <= detector.deadline <= time.monotonic() + 2
+    else:
+        assert detector.deadline is None
+
+
+@pytest.mark.parametrize("wire_format", [wire_format for *_, wire_format in FORMATS])
+def test_an_overload_is_said_with_when_to_come_again(wire_format: type[WireFormat]) -> None:
+    detector = FakeDetector()
+    detector.failure = OverloadedError("Too much.", retry_after=2.1)
+    answer = send(json.dumps(wire_format.example).encode(), detector=detector)
+    assert (answer.status, answer.headers["Retry-After"]) == (429, "3")
+
+
+def test_an_overload_in_the_words_of_other_services() -> None:
+    detector = FakeDetector()
+    for failure, safety, mlflow in [
+        (OverloadedError("Too much.", 1), "TooManyRequests", "REQUEST_LIMIT_EXCEEDED"),
+        (DeadlineExceededError(), "ServerBusy", "DEADLINE_EXCEEDED"),
+    ]:
+        detector.failure = failure
+        status, answer = post({"image": {"content": b64(IMAGE)}}, detector)
+        assert (status, answer["error"]["code"]) == (failure.status, safety)
+        assert answer["error"]["innererror"]["code"] == failure.code
+        status, answer = post({"instances": [b64(IMAGE)]}, detector)
+        assert (status, answer["error_code"]) == (failure.status, mlflow)
 
 
 def test_an_unforeseen_failure_tells_nothing(caplog: pytest.LogCaptureFixture) -> None:

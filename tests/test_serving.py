@@ -81,6 +81,21 @@ def test_body_shorter_than_declared(url: str) -> None:
         assert b" 400 " in connection.recv(100)
 
 
+def test_whether_the_client_has_gone() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        has_gone = serving._hangup(ours)
+        assert has_gone is not None
+        assert not has_gone()
+        theirs.sendall(b"another request")
+        assert not has_gone()
+        ours.recv(100)
+        theirs.close()
+        assert has_gone()
+    assert has_gone()
+    assert serving._hangup(None) is None
+
+
 def test_without_the_inference_server(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "azureml_inference_server_http.api", None)
     assert serving.rawhttp(score) is score

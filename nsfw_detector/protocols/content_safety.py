@@ -21,6 +21,7 @@ from nsfw_detector.results import ModelInfo, Result
 
 Severity: TypeAlias = Literal[0, 2, 4, 6]
 SEVERITIES: tuple[Severity, ...] = (0, 2, 4, 6)
+CODES = {429: "TooManyRequests", 504: "ServerBusy"}
 
 
 def _refuse_link(value: object) -> object:
@@ -131,4 +132,5 @@ def _severity(level: str, labels: Sequence[str]) -> Severity:
 
 
 def _code(error: DetectorError) -> str:
-    return "InvalidRequestBody" if error.status < 500 else "InternalError"
+    default = "InvalidRequestBody" if error.status < 500 else "InternalError"
+    return CODES.get(error.status, default)

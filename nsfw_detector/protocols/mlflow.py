@@ -18,6 +18,8 @@ from nsfw_detector.protocols.images import EXAMPLE, Images
 from nsfw_detector.protocols.scores import probability
 from nsfw_detector.results import ModelInfo, Result
 
+CODES = {429: "REQUEST_LIMIT_EXCEEDED", 504: "DEADLINE_EXCEEDED"}
+
 Row: TypeAlias = dict[str, str | float | ErrorDetail | None]
 
 
@@ -46,8 +48,8 @@ class _MlflowRequest(WireFormat):
     @classmethod
     def render_error(cls, error: DetectorError) -> MlflowError:
         """Write the error in MLflow's envelope."""
-        code = "BAD_REQUEST" if error.status < 500 else "INTERNAL_ERROR"
-        return {"error_code": code, "message": error.message}
+        default = "BAD_REQUEST" if error.status < 500 else "INTERNAL_ERROR"
+        return {"error_code": CODES.get(error.status, default), "message": error.message}
 
 
 class MlflowSplitRequest(_MlflowRequest):

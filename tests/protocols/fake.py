@@ -6,7 +6,7 @@ import base64
 import io
 import json
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from nsfw_detector.levels import at_least, probabilities
 from nsfw_detector.policy import Policy
 from nsfw_detector.results import Detection, ModelInfo, Result
 from nsfw_detector.settings import Settings
+from nsfw_detector.telemetry import Statistics, Telemetry
 
 BAD = b"bad"
 SECRET = "/home/alice/holiday.jpg"
@@ -28,6 +29,7 @@ class FakeDetector:
     def __init__(self, **settings: Any) -> None:
         self.settings = Settings(**settings)
         self.failure: Exception | None = None
+        self.deadline: float | None = None
 
     def detect(
         self,
@@ -35,11 +37,17 @@ class FakeDetector:
         *,
         embedding: bool = False,
         policy: Policy | None = None,
+        deadline: float | None = None,
+        is_abandoned: Callable[[], bool] | None = None,
     ) -> list[Result]:
+        self.deadline = deadline
         if self.failure:
             raise self.failure
         policy = (policy or Policy.load()).check_labels(self.info.labels)
         return [self._detect_one(image, embedding, policy) for image in images]
+
+    def statistics(self) -> Statistics:
+        return Telemetry().snapshot()
 
     def _detect_one(self, image: bytes | ImageError, embedding: bool, policy: Policy) -> Result:
         if isinstance(image, DetectorError):
