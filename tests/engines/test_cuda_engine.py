@@ -19,11 +19,13 @@ import torch
 from nsfw_detector import Settings
 from nsfw_detector.batcher import Batcher
 from nsfw_detector.checkpoint import Checkpoint
+from nsfw_detector.cost_model import CostModel
 from nsfw_detector.engines import create_engine, cuda_engine, cuda_graphs, gpu
 from nsfw_detector.engines.cuda_engine import BUCKETS, DTYPES, CudaEngine, Precision
 from nsfw_detector.engines.eva02_module import Eva02
 from nsfw_detector.engines.torch_engine import TorchEngine
 from nsfw_detector.errors import SettingsError, UnsupportedArchitectureError
+from nsfw_detector.telemetry import Telemetry
 from scripts.local_server import ROOT
 from tests.checkpoints import random_tensors, tiny_config, write_checkpoint
 from tests.engines.forms import FORMS, checkpoint_of, noise
@@ -114,7 +116,7 @@ class TestBatches:
     def test_from_the_batcher_s_thread(self, engine: CudaEngine, checkpoint: Checkpoint) -> None:
         images = noise(checkpoint, 50)
         expected = engine.infer(images).logits
-        batcher = Batcher(engine.infer, engine.max_batch_size)
+        batcher = Batcher(engine.infer, engine.max_batch_size, CostModel(), Telemetry())
         futures = [batcher.submit(image) for image in images]
         for future, logits in zip(futures, expected, strict=True):
             np.testing.assert_allclose(future.result().logits, logits, atol=2e-5)
@@ -368,7 +370,7 @@ class TestOnTheGpu:
         engine = CudaEngine(checkpoint, precision)
         assert "torch.compile does not work" not in caplog.text
         assert "6 of 6" in caplog.text
-        batcher = Batcher(engine.infer, engine.max_batch_size)
+        batcher = Batcher(engine.infer, engine.max_batch_size, CostModel(), Telemetry())
         for count in (70, 1, 3, 8, 33):
             output = engine.infer(images[:count])
             np.testing.assert_allclose(output.logits, expected.logits[:count], atol=tolerance)
