@@ -30,7 +30,7 @@ format: .venv-dev/ready ## Format the code
 	.venv-dev/bin/ruff format .
 
 swagger: .venv-dev/ready ## Regenerate swagger3.json from the request and answer models
-	.venv-dev/bin/python -m nsfw_detector.openapi
+	.venv-dev/bin/python -m nsfw_detector.openapi > swagger3.json
 
 lock: ## Resolve the requirements anew (the newest versions that fit)
 	$(PYTHON) -m venv .venv-lock

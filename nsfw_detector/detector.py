@@ -15,19 +15,19 @@ from typing import Any
 
 import numpy as np
 
-from nsfw_detector.batcher import ModelOutput
-from nsfw_detector.caller import Caller
 from nsfw_detector.checkpoint import Checkpoint
 from nsfw_detector.engines import Engine, create_engine
 from nsfw_detector.errors import DetectorError
-from nsfw_detector.flights import ScoredImage
 from nsfw_detector.identity import identify
 from nsfw_detector.levels import at_least, probabilities
-from nsfw_detector.pipeline import Pipeline
+from nsfw_detector.pipeline.batcher import ModelOutput
+from nsfw_detector.pipeline.caller import Caller
+from nsfw_detector.pipeline.flights import ScoredImage
+from nsfw_detector.pipeline.pipeline import Pipeline
+from nsfw_detector.pipeline.sources import Source
 from nsfw_detector.policy import DECISIONS, DEFAULT_POLICY, Policy, as_policy
 from nsfw_detector.results import Detection, ModelInfo, Result
 from nsfw_detector.settings import Settings
-from nsfw_detector.sources import Source
 from nsfw_detector.telemetry import Statistics, Telemetry
 
 logger = logging.getLogger(__name__)

@@ -8,8 +8,8 @@ import threading
 import numpy as np
 from PIL import Image
 
-from nsfw_detector.batcher import ModelOutput
 from nsfw_detector.engines import EngineOutput
+from nsfw_detector.pipeline.batcher import ModelOutput
 
 POISON = 255
 """The mark of an image on which the engine fails, with its whole batch."""

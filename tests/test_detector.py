@@ -12,7 +12,7 @@ from PIL import Image
 
 from nsfw_detector import Detection, Detector, DetectorError, Settings
 from nsfw_detector.errors import DeadlineExceededError, ImageError, PolicyError
-from nsfw_detector.sources import Source
+from nsfw_detector.pipeline.sources import Source
 from tests.checkpoints import tiny_config, write_checkpoint
 from tests.conftest import DEMO, SAMPLES
 

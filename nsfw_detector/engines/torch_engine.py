@@ -19,7 +19,7 @@ from nsfw_detector.errors import CheckpointError, SettingsError
 class TorchEngine:
     """Runs a checkpoint through timm, eagerly, on the CPU."""
 
-    max_batch_size = 4
+    max_batch_size = 1  # a larger batch would have to be timed at every start
 
     def __init__(
         self, checkpoint: Checkpoint, precision: Literal["fp32", "bf16"], threads: int

@@ -17,14 +17,14 @@ import pytest
 import torch
 
 from nsfw_detector import Settings
-from nsfw_detector.batcher import Batcher
 from nsfw_detector.checkpoint import Checkpoint
-from nsfw_detector.cost_model import CostModel
 from nsfw_detector.engines import create_engine, cuda_engine, cuda_graphs, gpu
 from nsfw_detector.engines.cuda_engine import BUCKETS, DTYPES, CudaEngine, Precision
 from nsfw_detector.engines.eva02_module import Eva02
 from nsfw_detector.engines.torch_engine import TorchEngine
 from nsfw_detector.errors import SettingsError, UnsupportedArchitectureError
+from nsfw_detector.pipeline.batcher import Batcher
+from nsfw_detector.pipeline.cost_model import CostModel
 from nsfw_detector.telemetry import Telemetry
 from scripts.local_server import ROOT
 from tests.checkpoints import random_tensors, tiny_config, write_checkpoint

@@ -18,9 +18,9 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from nsfw_detector.cost_model import CostModel
 from nsfw_detector.engines import EngineOutput
 from nsfw_detector.errors import DeadlineExceededError, InferenceError
+from nsfw_detector.pipeline.cost_model import CostModel
 from nsfw_detector.telemetry import Telemetry
 
 logger = logging.getLogger(__name__)

@@ -6,9 +6,9 @@ from contextlib import suppress
 
 import pytest
 
-from nsfw_detector.admission import Admission
-from nsfw_detector.cost_model import CostModel
 from nsfw_detector.errors import OverloadedError
+from nsfw_detector.pipeline.admission import Admission
+from nsfw_detector.pipeline.cost_model import CostModel
 from nsfw_detector.telemetry import Telemetry
 
 NOW = 1000.0

@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nsfw_detector.batcher import Batcher, Infer, ModelOutput
-from nsfw_detector.cost_model import CostModel
 from nsfw_detector.engines import EngineOutput
 from nsfw_detector.errors import DeadlineExceededError, InferenceError
+from nsfw_detector.pipeline.batcher import Batcher, Infer, ModelOutput
+from nsfw_detector.pipeline.cost_model import CostModel
 from nsfw_detector.telemetry import Telemetry
 from tests.echo import POISON, Echo, is_of, model_input
 

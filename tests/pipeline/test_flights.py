@@ -7,10 +7,10 @@ from concurrent.futures import Future
 import numpy as np
 import pytest
 
-from nsfw_detector.batcher import ModelOutput
-from nsfw_detector.caller import Caller
 from nsfw_detector.errors import ImageError, InferenceError
-from nsfw_detector.flights import Flight, Flights, SubmittedImage
+from nsfw_detector.pipeline.batcher import ModelOutput
+from nsfw_detector.pipeline.caller import Caller
+from nsfw_detector.pipeline.flights import Flight, Flights, SubmittedImage
 from nsfw_detector.telemetry import Telemetry
 
 DATA = b"an image"

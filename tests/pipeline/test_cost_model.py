@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nsfw_detector.cost_model import CostModel, calibrate
 from nsfw_detector.engines import EngineOutput
+from nsfw_detector.pipeline.cost_model import CostModel, calibrate
 
 
 class Timed:

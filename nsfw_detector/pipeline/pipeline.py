@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from nsfw_detector.admission import Admission
-from nsfw_detector.batcher import Batcher
-from nsfw_detector.caller import Caller
-from nsfw_detector.cost_model import calibrate
 from nsfw_detector.engines import Engine
 from nsfw_detector.errors import DeadlineExceededError, DetectorError
-from nsfw_detector.flights import Flight, Flights, ScoredImage, SubmittedImage
 from nsfw_detector.images import ImageLimits
+from nsfw_detector.pipeline.admission import Admission
+from nsfw_detector.pipeline.batcher import Batcher
+from nsfw_detector.pipeline.caller import Caller
+from nsfw_detector.pipeline.cost_model import calibrate
+from nsfw_detector.pipeline.flights import Flight, Flights, ScoredImage, SubmittedImage
+from nsfw_detector.pipeline.sources import Loaded, Source, decode_loaded, load
 from nsfw_detector.settings import Settings
-from nsfw_detector.sources import Loaded, Source, decode_loaded, load
 from nsfw_detector.telemetry import Telemetry
 from nsfw_detector.transform import Preprocess, Transform
 

@@ -18,8 +18,6 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from nsfw_detector import Settings
-from nsfw_detector import pipeline as pipeline_module
-from nsfw_detector.caller import Caller
 from nsfw_detector.errors import (
     DeadlineExceededError,
     DetectorError,
@@ -28,9 +26,11 @@ from nsfw_detector.errors import (
     InferenceError,
     OverloadedError,
 )
-from nsfw_detector.flights import ScoredImage
-from nsfw_detector.pipeline import Pipeline
-from nsfw_detector.sources import decode_loaded
+from nsfw_detector.pipeline import pipeline as pipeline_module
+from nsfw_detector.pipeline.caller import Caller
+from nsfw_detector.pipeline.flights import ScoredImage
+from nsfw_detector.pipeline.pipeline import Pipeline
+from nsfw_detector.pipeline.sources import decode_loaded
 from nsfw_detector.telemetry import Statistics, Telemetry
 from nsfw_detector.transform import Preprocess
 from tests.echo import NOT_FINITE, POISON, Echo, encoded, is_of, width_of

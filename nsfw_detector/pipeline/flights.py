@@ -18,9 +18,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nsfw_detector.batcher import ModelOutput
-from nsfw_detector.caller import Caller
 from nsfw_detector.errors import DeadlineExceededError, DetectorError, InferenceError
+from nsfw_detector.pipeline.batcher import ModelOutput
+from nsfw_detector.pipeline.caller import Caller
 from nsfw_detector.telemetry import Telemetry
 
 logger = logging.getLogger(__name__)

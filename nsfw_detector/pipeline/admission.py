@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
-from nsfw_detector.cost_model import CostModel
 from nsfw_detector.errors import OverloadedError
+from nsfw_detector.pipeline.cost_model import CostModel
 from nsfw_detector.telemetry import Telemetry
 
 Item = TypeVar("Item")
