@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from nsfw_detector.checkpoint import Checkpoint
-from nsfw_detector.engines.cpu import CPUINFO, usable_cores
+from nsfw_detector.engines.cpu import CPUINFO
 from nsfw_detector.engines.gpu import best_precision, why_no_cuda
+from nsfw_detector.threads import usable_cores
 from scripts.random_checkpoint import FREEPIK_CONFIG, write_checkpoint
 
 ROOT = Path(__file__).resolve().parent.parent

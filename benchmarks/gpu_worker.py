@@ -23,12 +23,12 @@ from numpy.typing import NDArray
 
 from nsfw_detector import Detection, Detector, Settings
 from nsfw_detector.checkpoint import Checkpoint
-from nsfw_detector.engines.cpu import usable_cores
 from nsfw_detector.engines.cuda_engine import BUCKETS, DTYPES, CudaEngine, Precision
 from nsfw_detector.engines.cuda_graphs import Forward
 from nsfw_detector.engines.eva02_module import Eva02
 from nsfw_detector.engines.gpu import best_precision
 from nsfw_detector.images import ImageLimits, decode
+from nsfw_detector.threads import usable_cores
 from nsfw_detector.transform import Transform
 
 WARM_UP_SECONDS = 0.5

@@ -15,8 +15,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from nsfw_detector.threads import SERVER_THREADS
+
 ROOT = Path(__file__).resolve().parent.parent
-THREADS = 16
 START_TIMEOUT = 180.0
 LOG_TAIL_LINES = 30
 
@@ -48,7 +49,7 @@ def server_environment(model: Path, extra: Mapping[str, str] | None = None) -> d
     return {
         **os.environ,
         "AZUREML_MODEL_DIR": str(model.resolve()),
-        "GUNICORN_CMD_ARGS": f"--config {config} --threads {THREADS}",
+        "GUNICORN_CMD_ARGS": f"--config {config} --threads {SERVER_THREADS}",
         **(extra or {}),
     }
 

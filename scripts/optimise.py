@@ -29,7 +29,7 @@ from scipy.stats import binomtest
 from tqdm import tqdm
 
 from nsfw_detector.checkpoint import Checkpoint
-from nsfw_detector.engines.cpu import fast_float, instruction_set, usable_cores
+from nsfw_detector.engines.cpu import fast_float, instruction_set
 from nsfw_detector.engines.openvino_engine import OpenVINOEngine, required_spec
 from nsfw_detector.engines.openvino_graph import HEAD, PATCH_EMBED, GraphBuilder
 from nsfw_detector.engines.optimised import FOLDER, MANIFEST, Candidate, Manifest, graph_path
@@ -38,6 +38,7 @@ from nsfw_detector.images import ImageLimits, decode
 from nsfw_detector.levels import at_least, probabilities
 from nsfw_detector.policy import DEFAULT_POLICY, Policy
 from nsfw_detector.settings import Settings
+from nsfw_detector.threads import inference_threads
 from nsfw_detector.transform import Transform
 
 REFERENCE: Candidate = "fp32"
@@ -237,7 +238,7 @@ def optimise(arguments: argparse.Namespace) -> None:
     shutil.rmtree(staging, ignore_errors=True)
     graph = staging / graph_path(checkpoint.folder).name
     quantise(checkpoint, images[:calibrating], graph)
-    trials = load_trials(checkpoint, graph, arguments.threads or usable_cores())
+    trials = load_trials(checkpoint, graph, inference_threads(arguments.threads))
     for image in tqdm(images[calibrating:], desc="measuring", unit="image"):
         for trial in trials.values():
             trial.run(image)

@@ -10,10 +10,11 @@ import logging
 
 from nsfw_detector.checkpoint import Checkpoint
 from nsfw_detector.engines.base import Engine, EngineOutput
-from nsfw_detector.engines.cpu import fast_float, usable_cores
+from nsfw_detector.engines.cpu import fast_float
 from nsfw_detector.engines.gpu import best_precision, has_nvidia_device, why_no_cuda
 from nsfw_detector.errors import SettingsError
 from nsfw_detector.settings import Settings
+from nsfw_detector.threads import inference_threads
 
 __all__ = ["Engine", "EngineOutput", "create_engine"]
 
@@ -56,7 +57,7 @@ def _cuda(checkpoint: Checkpoint, settings: Settings) -> Engine:
 
 
 def _openvino(checkpoint: Checkpoint, settings: Settings) -> Engine:
-    precision, threads = settings.precision, settings.threads or usable_cores()
+    precision, threads = settings.precision, inference_threads(settings.threads)
     if precision == "fp16":
         raise SettingsError("PRECISION=fp16 needs a GPU. Use auto, bf16, fp32 or int8 on a CPU.")
     try:
@@ -85,4 +86,4 @@ def _torch(checkpoint: Checkpoint, settings: Settings) -> Engine:
         raise SettingsError(f"PRECISION={precision}: ENGINE=torch has bf16 and fp32.")
     from nsfw_detector.engines.torch_engine import TorchEngine
 
-    return TorchEngine(checkpoint, precision, settings.threads or usable_cores())
+    return TorchEngine(checkpoint, precision, inference_threads(settings.threads))

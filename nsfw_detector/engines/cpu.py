@@ -1,13 +1,11 @@
-"""What this CPU can do: native bf16, and how many cores the process may use."""
+"""What this CPU can do."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Literal
 
 CPUINFO = Path("/proc/cpuinfo")
-CGROUP_CPU_MAX = Path("/sys/fs/cgroup/cpu.max")
 
 
 # From the fastest matrix instructions down.
@@ -45,13 +43,3 @@ def has_fast_bf16(cpuinfo: Path = CPUINFO) -> bool:
 def fast_float() -> Literal["bf16", "fp32"]:
     """The faster floating-point arithmetic of this CPU."""
     return "bf16" if has_fast_bf16() else "fp32"
-
-
-def usable_cores(cpu_max: Path = CGROUP_CPU_MAX) -> int:
-    """Cores that this process may use: its affinity, and the container's CPU limit if lower."""
-    cores = len(os.sched_getaffinity(0))
-    try:
-        quota, period = cpu_max.read_text().split()
-        return max(1, min(cores, int(quota) // int(period)))
-    except (OSError, ValueError):  # no cgroup v2, or "max": no limit
-        return cores

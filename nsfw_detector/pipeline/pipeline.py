@@ -5,6 +5,7 @@ Decoding is done in the threads of the callers, beside the engine's.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 
 from nsfw_detector.engines import Engine
@@ -18,6 +19,7 @@ from nsfw_detector.pipeline.flights import Flight, Flights, ScoredImage, Submitt
 from nsfw_detector.pipeline.sources import Loaded, Source, decode_loaded, load
 from nsfw_detector.settings import Settings
 from nsfw_detector.telemetry import Telemetry
+from nsfw_detector.threads import concurrent_decodes
 from nsfw_detector.transform import Preprocess, Transform
 
 
@@ -45,6 +47,7 @@ class Pipeline:
             max_pixels=settings.max_image_pixels,
             max_frames=settings.max_frames,
         )
+        self._decoding = threading.BoundedSemaphore(concurrent_decodes())
         self._flights = Flights(settings.result_cache_size, telemetry)
         cost, batch_size = calibrate(engine, (preprocess.height, preprocess.width))
         self._batcher = Batcher(engine.infer, batch_size, cost, telemetry)
@@ -97,14 +100,15 @@ class Pipeline:
         return flight
 
     def _hand_in(self, image: Loaded, flight: Flight) -> SubmittedImage:
-        decoded = decode_loaded(image, self._limits, self._enough)
+        with self._decoding:
+            decoded = decode_loaded(image, self._limits, self._enough)
+            inputs = [(frame.index, self._transform(frame.image)) for frame in decoded.frames]
 
         def is_wanted() -> bool:
             return self._flights.is_wanted(flight)
 
         pictures = tuple(
-            (frame.index, self._batcher.submit(self._transform(frame.image), is_wanted))
-            for frame in decoded.frames
+            (index, self._batcher.submit(model_input, is_wanted)) for index, model_input in inputs
         )
         return SubmittedImage(decoded.width, decoded.height, decoded.n_frames, pictures)
 

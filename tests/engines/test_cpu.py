@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from nsfw_detector.engines.cpu import has_fast_bf16, usable_cores
+from nsfw_detector.engines.cpu import has_fast_bf16
 
 
 @pytest.mark.parametrize(
@@ -25,17 +25,3 @@ def test_bf16_by_instruction_set(tmp_path: Path, vendor: str, flags: str, fast: 
 
 def test_without_cpuinfo_there_is_no_bf16(tmp_path: Path) -> None:
     assert has_fast_bf16(tmp_path / "none") is False
-
-
-@pytest.mark.parametrize(("text", "limit"), [("100000 100000", 1), ("50000 100000", 1)])
-def test_the_container_limit_counts(tmp_path: Path, text: str, limit: int) -> None:
-    cpu_max = tmp_path / "cpu.max"
-    cpu_max.write_text(text)
-    assert usable_cores(cpu_max) == limit
-
-
-@pytest.mark.parametrize("text", ["max 100000", "99900000 100000", ""])
-def test_no_limit_below_the_machine(tmp_path: Path, text: str) -> None:
-    cpu_max = tmp_path / "cpu.max"
-    cpu_max.write_text(text)
-    assert usable_cores(cpu_max) == usable_cores(tmp_path / "none") >= 1
