@@ -144,7 +144,7 @@ def _paste_badge(rng: Generator, picture: Image.Image, place: _Place, color: Col
 
 def _picture_size(rng: Generator, max_side: int) -> Size:
     """Draw a size whose aspect ratio is at most that of a mobile phone's screen."""
-    longer = float(np.exp(rng.uniform(log(100), log(max(max_side, 101)))))
+    longer = float(np.exp(rng.uniform(log(100), log(max_side))))
     shorter = longer / float(np.exp(rng.uniform(0, log(2.2))))
     size = (round(longer), round(shorter))
     return size if rng.random() < 0.5 else size[::-1]
