@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,17 +51,25 @@ class Checkpoint:
         folder = find(folder)
         config = CheckpointConfig.load(folder / CONFIG)
         tensors = TensorFile(folder / WEIGHTS)
-        digest = tensors.sha256()
+        spec = Eva02Spec.from_config(config) if config.architecture in ARCHITECTURES else None
+        if spec is not None:
+            _check_dimensions(spec, config, folder / CONFIG)
+            _check_tensors(spec, tensors)
+        # Both read every byte; side by side they take half the time.
+        with ThreadPoolExecutor(max_workers=1) as background:
+            hashing = background.submit(tensors.sha256)
+            damaged = sorted(name for name in tensors.shapes if not tensors.is_finite(name))
+            digest = hashing.result()
         if sha256 is not None and digest != sha256:
             raise CheckpointError(
                 f"{tensors.path} has SHA-256 {digest}, expected {sha256}. "
                 "Fetch the file again, or correct CHECKPOINT_SHA256."
             )
-        spec = Eva02Spec.from_config(config) if config.architecture in ARCHITECTURES else None
-        if spec is not None:
-            _check_dimensions(spec, config, folder / CONFIG)
-            _check_tensors(spec, tensors)
-        _check_finite(tensors)
+        if damaged:
+            raise CheckpointError(
+                f"{tensors.path} holds values that are not finite numbers in {_some(damaged)}. "
+                "Fetch the file again and compare its SHA-256 with the published one."
+            )
         return cls(folder, config, tensors, digest, spec)
 
 
@@ -121,15 +130,6 @@ def _check_tensors(spec: Eva02Spec, tensors: TensorFile) -> None:
         raise CheckpointError(
             f"{tensors.path} does not fit its config.json. {'; '.join(told)}. "
             "Take both files from the same revision of the model."
-        )
-
-
-def _check_finite(tensors: TensorFile) -> None:
-    damaged = sorted(name for name in tensors.shapes if not tensors.is_finite(name))
-    if damaged:
-        raise CheckpointError(
-            f"{tensors.path} holds values that are not finite numbers in {_some(damaged)}. "
-            "Fetch the file again and compare its SHA-256 with the published one."
         )
 
 
