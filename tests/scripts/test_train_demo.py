@@ -68,7 +68,7 @@ def test_badges_are_separate_and_whole(count: int) -> None:
 
 
 def test_levels_of_one_scene_differ() -> None:
-    drawn = {draw(np.random.default_rng(11), level, (200, 150)).tobytes() for level in LEVELS}
+    drawn = {draw(np.random.default_rng(11), n, (200, 150)).image.tobytes() for n in range(4)}
     assert len(drawn) == len(LEVELS)
 
 
