@@ -30,22 +30,36 @@ def half_layout(num_heads: int, head_dim: int) -> NDArray[np.int64]:
     return order.ravel()
 
 
+def frequency_bands(spec: Eva02Spec) -> NDArray[np.float64]:
+    """Angles that a step of one position turns the channels by, shape (head_dim / 4,)."""
+    bands = spec.head_dim // 4
+    frequencies: NDArray[np.float64] = TEMPERATURE ** (-np.arange(bands) / bands)
+    return frequencies
+
+
+def token_positions(spec: Eva02Spec) -> NDArray[np.float64]:
+    """Row and column of every token, class token first and at the origin, where all angles are 0.
+
+    The positions are those of the patch grid, scaled to the grid that the positions were trained
+    on.
+
+    Returns:
+        Shape (tokens, 2).
+    """
+    rows, columns = spec.grid
+    patches = np.stack(np.mgrid[:rows, :columns], axis=-1).reshape(-1, 2)
+    scaled = patches * np.array(spec.reference_grid) / np.array(spec.grid)
+    return np.concatenate([np.zeros((1, 2)), scaled])
+
+
 def angle_tables(spec: Eva02Spec) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Cosine and sine for every token, class token first.
 
-    The positions are those of the patch grid, scaled to the grid that the positions were trained
-    on. Row angles fill the first half of each table's channels, column angles the second.
+    Row angles fill the first half of each table's channels, column angles the second.
 
     Returns:
         (cos, sin), each float32 of shape (tokens, head_dim / 2).
     """
-    rows, columns = spec.grid
-    reference_rows, reference_columns = spec.reference_grid
-    bands = TEMPERATURE ** (-np.arange(spec.head_dim // 4) / (spec.head_dim // 4))
-    by_row = np.outer(np.arange(rows) * reference_rows / rows, bands)
-    by_column = np.outer(np.arange(columns) * reference_columns / columns, bands)
-    patches = np.concatenate(
-        [np.repeat(by_row, columns, axis=0), np.tile(by_column, (rows, 1))], axis=1
-    )
-    angles = np.concatenate([np.zeros((1, spec.head_dim // 2)), patches])
+    angles = token_positions(spec)[:, :, None] * frequency_bands(spec)
+    angles = angles.reshape(spec.num_tokens, spec.head_dim // 2)
     return np.cos(angles).astype(np.float32), np.sin(angles).astype(np.float32)
