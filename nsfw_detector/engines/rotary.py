@@ -46,8 +46,7 @@ def token_positions(spec: Eva02Spec) -> NDArray[np.float64]:
     Returns:
         Shape (tokens, 2).
     """
-    rows, columns = spec.grid
-    patches = np.stack(np.mgrid[:rows, :columns], axis=-1).reshape(-1, 2)
+    patches = np.indices(spec.grid).reshape(2, -1).T
     scaled = patches * np.array(spec.reference_grid) / np.array(spec.grid)
     return np.concatenate([np.zeros((1, 2)), scaled])
 
