@@ -17,9 +17,6 @@ from nsfw_detector.policy import Policy
 from nsfw_detector.results import Decision
 
 CONFIDENCE = 0.95
-SEED = 30_000_000
-"""Of the pictures drawn; neither the training's nor that of the model card's."""
-
 Values: TypeAlias = NDArray[np.float32]
 """`at_least` values, one row per image, one column per level above the lowest."""
 
@@ -53,9 +50,11 @@ def decisions(policy: Policy, labels: Sequence[str], values: Values) -> list[Dec
     return [policy.decide(dict(zip(labels[1:], row, strict=True))) for row in values.tolist()]
 
 
-def accuracy(values: Values, levels: Sequence[int]) -> float:
+def accuracy(values: Values, levels: Sequence[int | None]) -> str:
     """Share of images that are called by their true level, an index, at thresholds of 1/2."""
-    return float(np.mean((values >= 0.5).sum(axis=1) == np.array(levels)))
+    if None in levels:
+        return "unknown"
+    return f"{np.mean((values >= 0.5).sum(axis=1) == np.array(levels)):.3f}"
 
 
 def minima(
@@ -82,15 +81,13 @@ def minima(
     return {name: min(values) for name, values in seconds.items()}
 
 
-def timed(
-    run: Callable[[], object], clock: Callable[[], float] = time.perf_counter
-) -> Callable[[], float]:
-    """Make a call return the seconds it took by a clock."""
+def processor_time(run: Callable[[], object]) -> Callable[[], float]:
+    """Make a call return the seconds of processor time that it took, of all threads."""
 
     def measured() -> float:
-        started = clock()
+        started = time.process_time()
         run()
-        return clock() - started
+        return time.process_time() - started
 
     return measured
 

@@ -3,11 +3,13 @@
 The screen is the same weights at a fraction of the input size. It settles what lies outside a band:
 it allows below one threshold and blocks above another, and passes on the rest to the full
 resolution. The band is the narrowest with which no decision of the default policy differs on one
-half of freshly drawn pictures; the other half judges. Speed is measured on a second checkpoint,
-from an image file to logits, all contenders in turn.
+half of the pictures; the other half judges. The pictures are freshly drawn, or your own. Speed is
+measured on a second checkpoint, from an image file to scores, all contenders in turn: processor
+time on one thread, which others on the machine disturb least.
 
 Example:
     python -m benchmarks.experiments.screen --pictures 4000
+    python -m benchmarks.experiments.screen --checkpoint out/model --images my/images
 """
 
 from __future__ import annotations
@@ -15,78 +17,43 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image
 from tqdm import tqdm
 
+from benchmarks.contenders import CONTENDERS
+from benchmarks.experiments.band import Band
 from benchmarks.experiments.evaluation import (
-    SEED,
     Agreement,
     Values,
     accuracy,
     decisions,
     machine,
     minima,
+    processor_time,
     table,
-    timed,
 )
+from benchmarks.experiments.pictures import Picture, draw_pictures, read_pictures
 from benchmarks.experiments.resolution import at_scale
-from benchmarks.worker import ROOT, Worker
+from benchmarks.worker import ROOT
 from nsfw_detector.checkpoint import Checkpoint
-from nsfw_detector.engines.cpu import fast_float, usable_cores
+from nsfw_detector.engines.cpu import fast_float
 from nsfw_detector.engines.openvino_engine import OpenVINOEngine, Precision
 from nsfw_detector.levels import at_least, probabilities
-from nsfw_detector.policy import Policy
-from nsfw_detector.results import Decision
+from nsfw_detector.policy import DECISIONS, Policy
 from nsfw_detector.transform import Transform
-from scripts.demo_images import example
 from scripts.random_checkpoint import FREEPIK_CONFIG, write_checkpoint
 
 SCALES = (1.0, 0.75, 0.5)
 PHOTO = ROOT / "samples" / "cat.jpg"
 PIPELINE = "transformers pipeline bf16 (its default)"
-
-
-@dataclass(frozen=True)
-class Band:
-    """What the screen passes on.
-
-    Attributes:
-        lower: Allowed without a second look: a value of the policy's review level below this.
-        upper: Blocked without a second look: a value of its block level above this.
-    """
-
-    lower: float
-    upper: float
-
-    @classmethod
-    def calibrate(cls, review: Values, block: Values, full: Sequence[Decision]) -> Band:
-        """The narrowest band that settles nothing otherwise than the full resolution does.
-
-        Args:
-            review: The screen's values of the review level.
-            block: Its values of the block level.
-            full: What the full resolution decides. Where no example speaks against settling, none
-                speaks for it either: the band is then open on that side.
-        """
-        decided = np.array(full)
-        return cls(
-            lower=min(review[decided != "allow"].tolist(), default=0.0),
-            upper=max(block[decided != "block"].tolist(), default=1.0),
-        )
-
-    def settle(self, review: float, block: float) -> Decision | None:
-        """Decide, or return None to pass the image on."""
-        allow, refuse = review < self.lower, block > self.upper
-        if allow == refuse:  # neither, or at odds with itself
-            return None
-        return "allow" if allow else "block"
 
 
 class Scorer:
@@ -95,7 +62,7 @@ class Scorer:
     def __init__(self, checkpoint: Checkpoint, precision: Precision) -> None:
         self.side = checkpoint.config.preprocess.height
         self._transform = Transform(checkpoint.config.preprocess)
-        self._engine = OpenVINOEngine.from_checkpoint(checkpoint, precision, usable_cores())
+        self._engine = OpenVINOEngine.from_checkpoint(checkpoint, precision, threads=1)
 
     def __call__(self, image: Image.Image) -> Values:
         """Score one RGB image."""
@@ -109,17 +76,17 @@ class Scorer:
             return self(image.convert("RGB"))
 
 
-def score_drawings(checkpoint: Path, pictures: int) -> tuple[list[Values], list[int]]:
-    """Score freshly drawn pictures at all scales; also return their true levels."""
-    loaded = Checkpoint.load(checkpoint)
-    scorers = [Scorer(at_scale(loaded, scale), "fp32") for scale in SCALES]
+def score_all(
+    checkpoint: Checkpoint, pictures: Iterable[Picture]
+) -> tuple[list[Values], list[int | None]]:
+    """Score pictures at all scales; also return their true levels."""
+    scorers = [Scorer(at_scale(checkpoint, scale), "fp32") for scale in SCALES]
     values: list[list[Values]] = [[] for _ in scorers]
     levels = []
-    for index in tqdm(range(pictures), desc="scoring", unit="picture"):
-        drawn = example(SEED, index)
-        levels.append(drawn.level)
+    for image, level in tqdm(pictures, desc="scoring", unit="picture"):
+        levels.append(level)
         for own, scorer in zip(values, scorers, strict=True):
-            own.append(scorer(drawn.image))
+            own.append(scorer(image))
     return [np.stack(own) for own in values], levels
 
 
@@ -127,20 +94,24 @@ def measure_speed(checkpoint: Path, rounds: int) -> dict[str, float]:
     """Least seconds of each side, and of the transformers pipeline, by name."""
     loaded = Checkpoint.load(checkpoint)
     scorers = [Scorer(at_scale(loaded, scale), fast_float()) for scale in SCALES]
-    contenders = {str(s.side): timed(partial(s.score_file, PHOTO)) for s in scorers}
-    with Worker(PIPELINE, checkpoint, PHOTO) as worker:
-        contenders[PIPELINE] = lambda: worker.run(PHOTO).seconds
-        return minima(contenders, rounds)
+    contenders = {str(s.side): processor_time(partial(s.score_file, PHOTO)) for s in scorers}
+    torch.set_num_threads(1)
+    pipeline = CONTENDERS[PIPELINE](checkpoint)
+    contenders[PIPELINE] = processor_time(partial(pipeline, PHOTO))
+    return minima(contenders, rounds)
 
 
 def report(
-    values: Sequence[Values], levels: Sequence[int], labels: Sequence[str], costs: Sequence[float]
+    values: Sequence[Values],
+    levels: Sequence[int | None],
+    labels: Sequence[str],
+    costs: Sequence[float],
 ) -> str:
     """Calibrate each screen on one half of the pictures and judge it on the other.
 
     Args:
         values: The full resolution's values, then each screen's.
-        levels: True levels.
+        levels: True levels, where they are known.
         labels: Of the checkpoint.
         costs: Time of each screen as a share of the full resolution's.
     """
@@ -155,14 +126,12 @@ def report(
         settled = [band.settle(*pair) for pair in zip(review[half:], block[half:], strict=True)]
         final = [own or other for own, other in zip(settled, full[half:], strict=True)]
         passed = np.array([own is None for own in settled])
-        by_decision = [
-            f"{passed[np.array(full[half:]) == decision].mean():.0%}"
-            for decision in ("allow", "review", "block")
-        ]
+        groups = [passed[np.array(full[half:]) == decision] for decision in DECISIONS]
+        by_decision = [f"{group.mean():.1%}" if group.size else "none" for group in groups]
         rows.append(
             (
                 scale,
-                f"{accuracy(screen[half:], levels[half:]):.3f}",
+                accuracy(screen[half:], levels[half:]),
                 Agreement.between(decisions(policy, labels, screen[half:]), full[half:]),
                 f"{band.lower:.2g} to {band.upper:.4f}",
                 f"{passed.mean():.1%} ({', '.join(by_decision)})",
@@ -182,7 +151,12 @@ def report(
         "times full resolution",
     )
     exact = accuracy(values[0][half:], levels[half:])
-    return f"Accuracy at full resolution: {exact:.3f}, {half} pictures.\n\n{table(head, rows)}"
+    counts = Counter(full[half:])
+    mix = ", ".join(f"{counts[decision]} {decision}" for decision in DECISIONS)
+    return (
+        f"At full resolution: accuracy {exact}; {mix} in the half that judges.\n\n"
+        f"{table(head, rows)}"
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -194,7 +168,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--checkpoint", type=Path, default=ROOT / "models" / "demo")
-    parser.add_argument("--pictures", type=int, default=4000, help="default: %(default)s")
+    parser.add_argument("--images", type=Path, help="folder of images (default: drawn pictures)")
+    parser.add_argument("--pictures", type=int, default=4000, help="at most (default: %(default)s)")
     parser.add_argument("--speed", type=Path, help="default: random weights of full size")
     parser.add_argument("--rounds", type=int, default=10, help="default: %(default)s")
     options = parser.parse_args(arguments)
@@ -211,10 +186,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for name, own in seconds.items()
     ]
     how = f"minima of {options.rounds} interleaved runs"
-    print(f"{machine()}; {fast_float()}, one image file, {how}.\n")
+    print(f"{machine()}, one used; {fast_float()}, one image file, {how}.\n")
     print(table(("side in pixels", "ms", "times full resolution", "times pipeline"), rows))
-    values, levels = score_drawings(options.checkpoint, options.pictures)
-    labels = Checkpoint.load(options.checkpoint).config.label_names
+    checkpoint = Checkpoint.load(options.checkpoint)
+    count = options.pictures
+    pictures = read_pictures(options.images, count) if options.images else draw_pictures(count)
+    values, levels = score_all(checkpoint, pictures)
+    labels = checkpoint.config.label_names
     costs = [own / times[0] for own in times[1 : len(SCALES)]]
     print(f"\n{report(values, levels, labels, costs)}")
 

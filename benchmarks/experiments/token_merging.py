@@ -5,7 +5,7 @@ Similarity is judged by keys before or after rotation; both are tried on freshly
 through the demo checkpoint (fp32). Speed is measured on a second checkpoint, one image in the
 faster arithmetic of this CPU, in turn: this torch module without and with merging, and the engine
 that the package serves with. It is processor time on one thread, which others on the machine
-disturb least and in which what merging costs cannot hide.
+disturb least.
 
 Example:
     python -m benchmarks.experiments.token_merging --pictures 2000
@@ -19,25 +19,25 @@ import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
+from itertools import islice
 from pathlib import Path
-from time import process_time
 
 import numpy as np
 import torch
 from tqdm import tqdm
 
 from benchmarks.experiments.evaluation import (
-    SEED,
     Agreement,
     Values,
     accuracy,
     decisions,
     machine,
     minima,
+    processor_time,
     table,
-    timed,
 )
 from benchmarks.experiments.merging_model import MergingEva02
+from benchmarks.experiments.pictures import draw_pictures
 from benchmarks.worker import ROOT
 from nsfw_detector.checkpoint import Checkpoint, Eva02Spec
 from nsfw_detector.engines.cpu import fast_float
@@ -45,10 +45,9 @@ from nsfw_detector.engines.openvino_engine import OpenVINOEngine, required_spec
 from nsfw_detector.levels import at_least, probabilities
 from nsfw_detector.policy import Policy
 from nsfw_detector.transform import Transform
-from scripts.demo_images import example
 from scripts.random_checkpoint import FREEPIK_CONFIG, write_checkpoint
 
-SHARES = (0.0, 0.125, 0.25, 0.5, 0.75)
+SHARES = (0.0, 0.0625, 0.125, 0.25, 0.5, 0.75)
 ENGINE = "the package's engine"
 BATCH = 50
 KEYS = {"before rotation": False, "after rotation": True}
@@ -76,7 +75,7 @@ def work(spec: Eva02Spec, merged: int) -> float:
 @torch.inference_mode()
 def score_drawings(
     checkpoint: Checkpoint, pictures: int
-) -> tuple[dict[tuple[str, float], Values], list[int]]:
+) -> tuple[dict[tuple[str, float], Values], list[int | None]]:
     """Score freshly drawn pictures.
 
     Returns:
@@ -89,11 +88,12 @@ def score_drawings(
         for share in SHARES
     }
     logits: dict[tuple[str, float], list[torch.Tensor]] = {key: [] for key in models}
-    levels = []
-    for start in tqdm(range(0, pictures, BATCH), desc="scoring", unit="batch"):
-        drawn = [example(SEED, index) for index in range(start, min(start + BATCH, pictures))]
-        levels += [one.level for one in drawn]
-        batch = torch.from_numpy(np.stack([transform(one.image) for one in drawn]))
+    levels: list[int | None] = []
+    drawn = draw_pictures(pictures)
+    for _ in tqdm(range(-(-pictures // BATCH)), desc="scoring", unit="batch"):
+        images, truth = zip(*islice(drawn, BATCH), strict=True)
+        levels += truth
+        batch = torch.from_numpy(np.stack([transform(image) for image in images]))
         for key, model in models.items():
             logits[key].append(model(batch))
     return {k: at_least(probabilities(torch.cat(v).numpy())) for k, v in logits.items()}, levels
@@ -108,7 +108,7 @@ def accuracy_table(checkpoint: Checkpoint, pictures: int) -> str:
         full = decisions(policy, labels, values[name, 0.0])
         agreement = Agreement.between(decisions(policy, labels, own), full)
         drift = np.abs(own - values[name, 0.0]).mean()
-        row = (f"{share:.1%}", per_block(spec, share), f"{accuracy(own, levels):.3f}")
+        row = (f"{share:.1%}", per_block(spec, share), accuracy(own, levels))
         rows.append((name, *row, agreement, f"{drift:.4f}"))
     head = ("keys", "patches merged", "per block", "accuracy", "equal decisions", "mean drift")
     return f"{pictures} pictures.\n\n{table(head, rows)}"
@@ -122,13 +122,13 @@ def speed_table(checkpoint: Checkpoint, rounds: int) -> str:
     rng = np.random.default_rng(0)
     image = rng.integers(0, 256, (1, *spec.image_size, 3), dtype=np.uint8)
     engine = OpenVINOEngine.from_checkpoint(checkpoint, precision, threads=1)
-    contenders = {ENGINE: timed(partial(engine.infer, image), process_time)}
+    contenders = {ENGINE: processor_time(partial(engine.infer, image))}
     works = {ENGINE: 1.0}
     for share in SHARES:
         merged = per_block(spec, share)
         name = f"torch, {merged} per block ({share:.1%})"
         model = MergingEva02(checkpoint, merged, dtype)
-        contenders[name] = timed(partial(model, torch.from_numpy(image)), process_time)
+        contenders[name] = processor_time(partial(model, torch.from_numpy(image)))
         works[name] = work(spec, merged)
     seconds = minima(contenders, rounds)
     plain = list(seconds.values())[1]
