@@ -24,19 +24,24 @@ class Band:
     upper: float
 
     @classmethod
-    def calibrate(cls, review: Values, block: Values, full: Sequence[Decision]) -> Band:
-        """The narrowest band that settles nothing otherwise than the full resolution does.
+    def calibrate(
+        cls, review: Values, block: Values, full: Sequence[Decision], slips: int = 0
+    ) -> Band:
+        """The narrowest band that settles next to nothing otherwise than the full resolution does.
 
         Args:
             review: The screen's values of the review level.
             block: Its values of the block level.
-            full: What the full resolution decides. Where no example speaks against settling, none
-                speaks for it either: the band is then open on that side.
+            full: What the full resolution decides. Where too few examples speak against settling,
+                none speaks for it either: the band is then open on that side.
+            slips: Images that each threshold may settle wrongly.
         """
         decided = np.array(full)
+        not_allowed = sorted(review[decided != "allow"].tolist())
+        not_blocked = sorted(block[decided != "block"].tolist(), reverse=True)
         return cls(
-            lower=min(review[decided != "allow"].tolist(), default=0.0),
-            upper=max(block[decided != "block"].tolist(), default=1.0),
+            lower=not_allowed[slips] if len(not_allowed) > slips else 0.0,
+            upper=not_blocked[slips] if len(not_blocked) > slips else 1.0,
         )
 
     def settle(self, review: float, block: float) -> Decision | None:

@@ -11,6 +11,7 @@ from benchmarks.experiments.resolution import at_scale, resample_positions
 from benchmarks.experiments.screen import main
 from nsfw_detector.checkpoint import Checkpoint
 from nsfw_detector.engines.openvino_engine import OpenVINOEngine
+from nsfw_detector.results import Decision
 from nsfw_detector.torchvision_shim import ensure_importable
 from tests.conftest import DEMO, SAMPLES
 
@@ -50,19 +51,21 @@ def test_resampled_positions_equal_timm_s(wanted: tuple[int, int]) -> None:
     np.testing.assert_allclose(own, expected, atol=1e-5)
 
 
-def test_the_band_settles_nothing_otherwise_on_what_it_was_chosen_on() -> None:
+@pytest.mark.parametrize("slips", [0, 3])
+def test_the_band_slips_no_more_than_allowed_on_what_it_was_chosen_on(slips: int) -> None:
     rng = np.random.default_rng(0)
     block = rng.random(200, dtype=np.float32)
     review = np.maximum(block, rng.random(200, dtype=np.float32))
     noise = rng.normal(0, 0.1, 200)
-    full = [
+    full: list[Decision] = [
         "block" if b + n > 0.5 else "review" if r + n > 0.5 else "allow"
         for r, b, n in zip(review, block, noise, strict=True)
     ]
-    band = Band.calibrate(review, block, full)  # type: ignore[arg-type]
+    band = Band.calibrate(review, block, full, slips)
     settled = [band.settle(r, b) for r, b in zip(review, block, strict=True)]
     assert {"allow", "block", None} == set(settled)
-    assert all(own in (None, other) for own, other in zip(settled, full, strict=True))
+    wrong = [own for own, other in zip(settled, full, strict=True) if own not in (None, other)]
+    assert (wrong.count("allow"), wrong.count("block")) == (slips, slips)
 
 
 def test_without_examples_against_it_everything_is_passed_on() -> None:
