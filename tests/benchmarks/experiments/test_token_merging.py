@@ -88,9 +88,7 @@ def test_work_counts_blocks() -> None:
 
 
 def test_the_script_runs(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    threads = torch.get_num_threads()
     main(["--pictures", "10", "--rounds", "1", "--speed", str(tiny)])
-    torch.set_num_threads(threads)
     printed = capsys.readouterr().out
     assert printed.count("| before rotation |") == printed.count("| after rotation |") == 6
     assert "100.00%" in printed
