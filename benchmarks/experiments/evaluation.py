@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
-from nsfw_detector.engines.cpu import instruction_set, usable_cores
+from nsfw_detector.engines.cpu import instruction_set
 from nsfw_detector.policy import Policy
 from nsfw_detector.results import Decision
+from nsfw_detector.threads import usable_cores
 
 CONFIDENCE = 0.95
 Values: TypeAlias = NDArray[np.float32]
