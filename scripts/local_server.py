@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -26,14 +28,14 @@ class ServerStartError(Exception):
     """The server ended, or was not ready in time; the message holds the end of its log."""
 
 
-def server_command(port: int) -> list[str]:
+def server_command(port: int, entry_script: str = "score.py") -> list[str]:
     """The command line of the inference server of the running Python environment."""
     return [
         sys.executable,
         "-m",
         "azureml_inference_server_http",
         "--entry_script",
-        "score.py",
+        entry_script,
         "--port",
         str(port),
     ]
@@ -61,32 +63,44 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-class LocalServer:
-    """A context in which the server runs and is ready.
+class Server:
+    """A context in which a server runs, on loopback, and is ready.
+
+    Args:
+        command: Its command line, which makes it listen on `port`.
+        environment: Its environment variables.
+        port: Where it listens.
+        health: Path that answers 200 once it is ready.
 
     Attributes:
         url: ``http://127.0.0.1:<port>``.
+        health_url: Answers 200 once it is ready.
         start_seconds: Time from the start of the process until it was ready.
 
     Raises:
         ServerStartError: When entering, if the server does not become ready.
     """
 
-    def __init__(self, model: Path, extra: Mapping[str, str] | None = None) -> None:
-        self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
+    def __init__(
+        self, command: list[str], environment: Mapping[str, str], port: int, health: str = "/"
+    ) -> None:
+        self.port = port
+        self.url = f"http://127.0.0.1:{port}"
+        self.health_url = self.url + health
         self.start_seconds = 0.0
-        self._environment = server_environment(model, extra)
+        self._command = command
+        self._environment = environment
         self._log = tempfile.TemporaryFile(mode="w+", encoding="utf-8", errors="replace")  # noqa: SIM115
 
     def __enter__(self) -> Self:
         started = time.monotonic()
         self._process = subprocess.Popen(
-            server_command(self.port),
+            self._command,
             cwd=ROOT,
             env=self._environment,
             stdout=self._log,
             stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
         while not self._is_ready():
             if self._process.poll() is not None or time.monotonic() - started > START_TIMEOUT:
@@ -112,7 +126,7 @@ class LocalServer:
 
     def _is_ready(self) -> bool:
         try:
-            with urllib.request.urlopen(self.url, timeout=2) as answer:
+            with urllib.request.urlopen(self.health_url, timeout=2) as answer:
                 return bool(answer.status == 200)
         except (urllib.error.URLError, OSError):
             return False
@@ -124,3 +138,18 @@ class LocalServer:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        with contextlib.suppress(ProcessLookupError):  # not every server ends its own children
+            os.killpg(self._process.pid, signal.SIGKILL)
+
+
+class LocalServer(Server):
+    """A `Server` that is the inference server, serving `model` with score.py."""
+
+    def __init__(
+        self,
+        model: Path,
+        extra: Mapping[str, str] | None = None,
+        entry_script: str = "score.py",
+    ) -> None:
+        port = free_port()
+        super().__init__(server_command(port, entry_script), server_environment(model, extra), port)
