@@ -4,10 +4,10 @@ MODEL ?= models/demo
 PORT ?= 5001
 PIP := -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test serve lint typecheck format swagger lock clean
+.PHONY: help demo test serve lint typecheck format bench bench-long swagger lock clean
 
 help: ## Show this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1	/'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1	/'
 
 demo: .venv/ready ## Score the sample photos under the real server
 	@.venv/bin/python -m scripts.demo
@@ -28,6 +28,12 @@ typecheck: .venv-dev/ready
 format: .venv-dev/ready ## Format the code
 	.venv-dev/bin/ruff check --fix .
 	.venv-dev/bin/ruff format .
+
+bench: .venv-dev/ready ## Measure speed beside the alternatives, in about five minutes
+	.venv-dev/bin/python -m benchmarks
+
+bench-long: .venv-dev/ready ## The same with enough runs to rely on
+	.venv-dev/bin/python -m benchmarks --long
 
 swagger: .venv-dev/ready ## Regenerate swagger3.json from the request and answer models
 	.venv-dev/bin/python -m nsfw_detector.openapi > swagger3.json

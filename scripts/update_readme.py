@@ -9,7 +9,6 @@ Example:
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import re
 import subprocess
@@ -17,12 +16,12 @@ import sys
 import urllib.request
 from pathlib import Path
 
+from benchmarks import readme
 from nsfw_detector.settings import Settings
 from scripts.demo import MODEL
 from scripts.local_server import ROOT, LocalServer
 
 README = ROOT / "README.md"
-SPEED = ROOT / "benchmarks" / "results" / "engines.csv"
 
 
 def demo_output() -> str:
@@ -57,18 +56,10 @@ def settings_table() -> str:
     return "\n".join(rows)
 
 
-def speed_table() -> str:
-    """The committed results of `benchmarks.engines`."""
-    with SPEED.open(newline="") as file:
-        header, *rows = csv.reader(file)
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
 PARTS = {
     "demo output": demo_output,
     "answer": answer,
-    "speed": speed_table,
+    "speed": readme.speed,
     "settings": settings_table,
 }
 
