@@ -17,7 +17,7 @@ from benchmarks import mixed_images
 from benchmarks.forms import Form
 from benchmarks.results import Row
 from benchmarks.worker import ROOT
-from nsfw_detector.engines.cpu import usable_cores
+from nsfw_detector.threads import usable_cores
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,8 @@ from typing import Literal
 
 import numpy as np
 
-from nsfw_detector.engines.cpu import has_fast_bf16, usable_cores
+from nsfw_detector.engines.cpu import has_fast_bf16
+from nsfw_detector.threads import usable_cores
 
 TOKENS, WIDTH = 1025, 768
 OUTPUTS = (768, 2304, 4096)  # attention's projection, fused q/k/v, fused SwiGLU

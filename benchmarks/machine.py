@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.forms import Form
-from nsfw_detector.engines.cpu import CPUINFO, has_fast_bf16, usable_cores
+from nsfw_detector.engines.cpu import CPUINFO, has_fast_bf16
+from nsfw_detector.threads import usable_cores
 
 FLAGS = ("avx2", "avx512f", "avx_vnni", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8")
 DISTRIBUTIONS = (

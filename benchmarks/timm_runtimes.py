@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import torch
 
 from benchmarks.photo import open_rgb
-from nsfw_detector.engines.cpu import usable_cores
+from nsfw_detector.threads import usable_cores
 from nsfw_detector.torchvision_shim import ensure_importable
 
 Forward: TypeAlias = Callable[[torch.Tensor], torch.Tensor]

@@ -100,7 +100,7 @@ def measure_speed(checkpoint: Path, rounds: int) -> dict[str, float]:
     scorers = [Scorer(at_scale(loaded, scale), fast_float()) for scale in SCALES]
     contenders = {str(s.side): processor_time(partial(s.score_file, PHOTO)) for s in scorers}
     torch.set_num_threads(1)
-    pipeline = CONTENDERS[PIPELINE](checkpoint)
+    pipeline = CONTENDERS[PIPELINE].load(checkpoint)
     contenders[PIPELINE] = processor_time(partial(pipeline, PHOTO))
     return minima(contenders, rounds)
 
