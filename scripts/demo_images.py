@@ -23,7 +23,6 @@ from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageFont
 
 Color = tuple[int, int, int]
 Size = tuple[int, int]
-Point = tuple[float, float]
 Box = tuple[float, float, float, float]
 
 LEVELS = ("neutral", "low", "medium", "high")
@@ -44,17 +43,10 @@ _TEXTURE_SIDE = 96
 
 @dataclass(frozen=True)
 class Example:
-    """One picture.
-
-    Attributes:
-        image: The picture, RGB.
-        level: Its level as an index into `LEVELS`, which is the number of its badges.
-        badges: The badges' centres, as parts of the width and the height.
-    """
+    """One picture and its level, an index into `LEVELS`."""
 
     image: Image.Image
     level: int
-    badges: tuple[Point, ...]
 
 
 def example(seed: int, index: int, max_side: int = 280) -> Example:
@@ -69,11 +61,11 @@ def example(seed: int, index: int, max_side: int = 280) -> Example:
     """
     rng = np.random.default_rng((seed, index))
     level = max(0, index % (len(LEVELS) + 1) - 1)
-    return draw(rng, level, _picture_size(rng, max_side))
+    return Example(draw(rng, level, _picture_size(rng, max_side)), level)
 
 
-def draw(rng: Generator, level: int, size: Size) -> Example:
-    """Draw one picture.
+def draw(rng: Generator, level: int, size: Size) -> Image.Image:
+    """Draw one RGB picture.
 
     Args:
         rng: Decides everything about the picture but its level and size.
@@ -82,21 +74,15 @@ def draw(rng: Generator, level: int, size: Size) -> Example:
     """
     picture = _scene(rng, size)
     _add_distractors(rng, picture)
-    badges = add_badges(rng, picture, level)
-    return Example(_photograph(rng, picture), level, badges)
+    add_badges(rng, picture, level)
+    return _photograph(rng, picture)
 
 
-def add_badges(rng: Generator, picture: Image.Image, count: int) -> tuple[Point, ...]:
-    """Put warning badges on a picture, side by side and wholly inside.
-
-    Returns:
-        Their centres, as parts of the width and the height.
-    """
-    places = _places(rng, picture.size, count)
-    for place in places:
+def add_badges(rng: Generator, picture: Image.Image, count: int) -> None:
+    """Put warning badges on a picture, side by side and wholly inside."""
+    for place in _places(rng, picture.size, count):
         hue = BADGE_HUE + float(rng.uniform(-0.025, 0.025))
         _paste_badge(rng, picture, place, _rgb(hue, 1.0, float(rng.uniform(0.8, 1.0))))
-    return tuple((p.x / picture.width, p.y / picture.height) for p in places)
 
 
 # --- Badges ---------------------------------------------------------------------------------------

@@ -31,7 +31,7 @@ DRAWN_SEED = 8
 def drawn_pictures() -> dict[str, Image.Image]:
     """Draw a scene with the badges of each level above neutral, by file name."""
     return {
-        f"demo-{name}.png": draw(np.random.default_rng(DRAWN_SEED), level, DRAWN_SIZE).image
+        f"demo-{name}.png": draw(np.random.default_rng(DRAWN_SEED), level, DRAWN_SIZE)
         for level, name in enumerate(LEVELS)
         if level
     }

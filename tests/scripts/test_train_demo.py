@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -68,7 +69,7 @@ def test_badges_are_separate_and_whole(count: int) -> None:
 
 
 def test_levels_of_one_scene_differ() -> None:
-    drawn = {draw(np.random.default_rng(11), n, (200, 150)).image.tobytes() for n in range(4)}
+    drawn = {draw(np.random.default_rng(11), n, (200, 150)).tobytes() for n in range(4)}
     assert len(drawn) == len(LEVELS)
 
 
@@ -96,6 +97,9 @@ def test_a_short_run_writes_a_checkpoint_that_loads(
     assert "on 5 held-out pictures" in card
     assert "$" not in card
 
+    main(["--steps", "2", "--held-out", "5", "--out", str(tmp_path), "--measure"])
+    assert (tmp_path / "README.md").read_text() == card
+
 
 def test_help_has_an_example(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="0"):
@@ -119,6 +123,11 @@ def test_the_committed_checkpoint_is_small_and_says_demo() -> None:
     assert config["label_names"] == ["neutral", "low", "medium", "high"]
     side = MODEL_ARGS["img_size"]
     assert config["pretrained_cfg"]["input_size"] == [3, side, side]
+
+
+def test_the_model_card_is_that_of_the_committed_weights() -> None:
+    digest = hashlib.sha256((DEMO / "model.safetensors").read_bytes()).hexdigest()
+    assert digest in (DEMO / "README.md").read_text()
 
 
 def test_it_has_the_published_models_structure() -> None:
