@@ -1,8 +1,8 @@
 """The EVA-02 forward pass as an OpenVINO graph, straight from the safetensors file.
 
 It computes what timm's `Eva` computes, rewritten exactly (1e-6 in fp32) into the form that
-OpenVINO's CPU kernels take best: q, k and v from one matrix, rotary partners half a head apart (see
-`rotary`), no special case for the class token. Neither torch nor timm is needed to build it.
+OpenVINO's CPU kernels take best: rotary partners half a head apart (see `rotary`), no special case
+for the class token, weights in pieces that fit the caches. Neither torch nor timm is needed to build it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import openvino as ov
 from numpy.typing import ArrayLike, NDArray
-from openvino import Node, Output
+from openvino import Node
 from openvino import opset13 as ops
 
 from nsfw_detector.checkpoint import Eva02Spec, TensorFile
@@ -23,6 +23,9 @@ from nsfw_detector.engines.weights import NORM_EPSILON, Affine, read_qkv, read_s
 from nsfw_detector.transform import Preprocess
 
 PATCH_EMBED, HEAD = "patch_embed", "head"  # names of the nodes that stay in floating point
+# A weight of about 1,000 rows stays in a core's second-level cache: in the base model, q, k and v
+# apart and the SwiGLU in two parts made a forward pass 7 % faster than fused (AMX, bf16).
+SWIGLU_PARTS = 2
 CHANNELS = 3  # axis of the head's channels; OpenVINO fuses the rotation only if it is no -1
 
 
@@ -105,18 +108,18 @@ class GraphBuilder:
 
     def _attention(self, tokens: Node, block: str, rotary: Sequence[Node]) -> Node:
         dim, width = self._spec.embed_dim, self._spec.head_dim
-        qkv = self._linear(
-            self._norm(tokens, f"{block}norm1"), read_qkv(self._spec, self._tensors, block)
+        normed = self._norm(tokens, f"{block}norm1")
+        q, k, v = (
+            self._split_heads(self._linear(normed, part))
+            for part in read_qkv(self._spec, self._tensors, block).split(3)
         )
-        parts = ops.variadic_split(qkv, _ints(2), _ints([dim] * 3))
-        q, k, v = (self._split_heads(parts.output(i)) for i in range(3))
         scores = ops.matmul(_rotate(q, width, *rotary), _rotate(k, width, *rotary), False, True)
         mixed = ops.matmul(ops.softmax(scores, -1), v, False, False)
         mixed = ops.transpose(mixed, _ints([0, 2, 1, 3]))
         mixed = ops.reshape(mixed, _ints([1, -1, dim]), special_zero=False)
         return self._linear(mixed, Affine.read(self._tensors, f"{block}attn.proj"))
 
-    def _split_heads(self, x: Output) -> Node:
+    def _split_heads(self, x: Node) -> Node:
         """(1, tokens, dim) -> (1, heads, tokens, head width)."""
         shape = _ints([1, -1, self._spec.num_heads, self._spec.head_dim])
         return ops.transpose(ops.reshape(x, shape, special_zero=False), _ints([0, 2, 1, 3]))
@@ -124,7 +127,11 @@ class GraphBuilder:
     def _swiglu(self, tokens: Node, block: str) -> Node:
         normed = self._norm(tokens, f"{block}norm2")
         gate, value = read_swiglu(self._spec, self._tensors, block)
-        hidden = ops.multiply(ops.swish(self._linear(normed, gate)), self._linear(normed, value))
+        parts = [
+            ops.multiply(ops.swish(self._linear(normed, g)), self._linear(normed, v))
+            for g, v in zip(gate.split(SWIGLU_PARTS), value.split(SWIGLU_PARTS), strict=True)
+        ]
+        hidden = ops.concat(parts, axis=2)
         if self._spec.scale_mlp:
             hidden = self._norm(hidden, f"{block}mlp.norm")
         return self._linear(hidden, Affine.read(self._tensors, f"{block}mlp.fc2"))
@@ -152,7 +159,8 @@ class GraphBuilder:
 def arena_size(spec: Eva02Spec) -> int:
     """Bytes that the graph's weights take in an arena."""
     matrices = [shape for shape in spec.tensors().values() if len(shape) == 2]
-    return sum(4 * rows * columns + PAGE for rows, columns in matrices)
+    pieces = 2 * max(SWIGLU_PARTS, 3)  # at most, of one matrix in the file; each ends on a page
+    return sum(4 * rows * columns + pieces * PAGE for rows, columns in matrices)
 
 
 def _rotate(x: Node, width: int, cos: Node, sin: Node) -> Node:

@@ -28,6 +28,11 @@ class Affine:
         """Read ``<name>.weight`` and ``<name>.bias``."""
         return cls(tensors.float32(f"{name}.weight"), tensors.float32(f"{name}.bias"))
 
+    def split(self, parts: int) -> list[Affine]:
+        """Cut into so many layers of about equally many outputs each."""
+        weights, biases = (np.array_split(x, parts) for x in (self.weight, self.bias))
+        return [Affine(weight, bias) for weight, bias in zip(weights, biases, strict=True)]
+
 
 def read_qkv(spec: Eva02Spec, tensors: TensorFile, block: str) -> Affine:
     """One fused matrix for q, k and v, with q and k in the half layout of the rotary positions.
@@ -62,5 +67,5 @@ def read_swiglu(spec: Eva02Spec, tensors: TensorFile, block: str) -> tuple[Affin
         gate, value = (Affine.read(tensors, f"{block}mlp.fc1_{part}") for part in "gx")
         return gate, value
     packed = Affine.read(tensors, f"{block}mlp.fc1")
-    weights, biases = np.split(packed.weight, 2), np.split(packed.bias, 2)
-    return Affine(weights[0], biases[0]), Affine(weights[1], biases[1])
+    gate, value = packed.split(2)
+    return gate, value
