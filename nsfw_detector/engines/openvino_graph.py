@@ -2,7 +2,8 @@
 
 It computes what timm's `Eva` computes, rewritten exactly (1e-6 in fp32) into the form that
 OpenVINO's CPU kernels take best: rotary partners half a head apart (see `rotary`), no special case
-for the class token, weights in pieces that fit the caches. Neither torch nor timm is needed to build it.
+for the class token, weights in pieces that fit the caches. Neither torch nor timm is needed to
+build it.
 """
 
 from __future__ import annotations
