@@ -1,0 +1,1 @@
+"""What the scripts that work on an Azure ML workspace share."""

@@ -1,0 +1,52 @@
+"""How every script that works on Azure starts and ends."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Callable
+
+from azure.core.exceptions import AzureError
+
+from nsfw_detector.errors import DetectorError
+from scripts.azure.errors import OperatorError, explain
+
+
+def new_parser(doc: str | None, *, changes: bool) -> argparse.ArgumentParser:
+    """Make the parser of a script.
+
+    Args:
+        doc: The script's docstring: what it does, then its examples.
+        changes: Whether it changes anything in Azure; it then has `--dry-run`.
+    """
+    parser = argparse.ArgumentParser(
+        description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    if changes:
+        parser.add_argument(
+            "-n", "--dry-run", action="store_true", help="say what would be done, and do nothing"
+        )
+    return parser
+
+
+def run(main: Callable[[], int | None]) -> None:
+    """Run a script's `main` and end the process: what goes wrong is said in plain words.
+
+    Exit status: what `main` returns (None: 0); 1 after an error; 130 after Ctrl-C.
+    """
+    # The SDK reports every experimental class and every request through these.
+    for name in ("azure", "msrest", "msal"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    try:
+        sys.exit(main())
+    except OperatorError as error:
+        sys.exit(f"{error.what}\n{error.remedy}")
+    except DetectorError as error:
+        sys.exit(error.message)
+    except AzureError as error:
+        explained = explain(error)
+        sys.exit(f"{explained.what}\n{explained.remedy}")
+    except KeyboardInterrupt:
+        print("\nStopped. Running it again goes on where this stopped.", file=sys.stderr)
+        sys.exit(130)

@@ -1,0 +1,68 @@
+"""The errors of the scripts that work on Azure: what went wrong, and what to do next."""
+
+from __future__ import annotations
+
+from azure.core.exceptions import (
+    ClientAuthenticationError,
+    HttpResponseError,
+    ServiceRequestError,
+)
+
+
+class OperatorError(Exception):
+    """A step could not be done. Ends a script with status 1, without a traceback.
+
+    Args:
+        what: What was wrong, naming the thing it is about.
+        remedy: What the person can do next.
+    """
+
+    def __init__(self, what: str, remedy: str) -> None:
+        super().__init__(f"{what}\n{remedy}")
+        self.what = what
+        self.remedy = remedy
+
+
+def explain(error: Exception) -> OperatorError:
+    """Say in plain words what an error of Azure's SDK means.
+
+    Args:
+        error: As the SDK raised it.
+
+    Returns:
+        An error to show; for unknown ones the service's own message.
+    """
+    if isinstance(error, ClientAuthenticationError):
+        return OperatorError(
+            "Azure did not accept the sign-in.",
+            "Run `az login`, or set AZURE_CLIENT_ID, AZURE_TENANT_ID and AZURE_CLIENT_SECRET.",
+        )
+    if isinstance(error, ServiceRequestError):
+        return OperatorError(
+            f"Azure could not be reached: {error.message}",
+            "Check the network and the proxy. A workspace behind a private endpoint is reached from "
+            "its own network only.",
+        )
+    if isinstance(error, HttpResponseError):
+        code = error.error.code if error.error else None
+        if error.status_code == 403 or code == "AuthorizationFailed":
+            return OperatorError(
+                f"Azure refused: {_first_line(error)}",
+                "Have someone give your identity the role `AzureML Data Scientist` on the "
+                "workspace (`Contributor` for compute clusters and autoscale rules).",
+            )
+        if code in ("QuotaExceeded", "OutOfQuota", "InsufficientQuota"):
+            return OperatorError(
+                f"The subscription has too little quota: {_first_line(error)}",
+                "Take a smaller SKU or fewer instances, or ask for quota at "
+                "https://ml.azure.com/quota. Online deployments need 20 % more than they run.",
+            )
+        return OperatorError(
+            f"Azure answered {error.status_code}: {_first_line(error)}",
+            "Running the script again is safe: it goes on where it stopped.",
+        )
+    return OperatorError(f"{type(error).__name__}: {error}", "Run the script with --help.")
+
+
+def _first_line(error: HttpResponseError) -> str:
+    return str(error.message or error.reason or "no message").strip().splitlines()[0]
