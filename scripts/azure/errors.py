@@ -40,7 +40,7 @@ def explain(error: Exception) -> OperatorError:
     if isinstance(error, ServiceRequestError):
         return OperatorError(
             f"Azure could not be reached: {error.message}",
-            "Check the network and the proxy. A workspace behind a private endpoint is reached from "
+            "Check the network and the proxy. A workspace with a private endpoint is reached from "
             "its own network only.",
         )
     if isinstance(error, HttpResponseError):
