@@ -10,16 +10,18 @@ from __future__ import annotations
 from typing import Any
 
 from nsfw_detector import Detector
-from nsfw_detector.batch import score_files
+from nsfw_detector.batch import MiniBatches
 from nsfw_detector.serving import rawhttp, respond
 
 detector: Detector
+mini_batches: MiniBatches
 
 
 def init() -> None:
     """Load and verify the checkpoint and score one blank image; not ready before that."""
-    global detector
+    global detector, mini_batches
     detector = Detector.load()
+    mini_batches = MiniBatches.of_job(detector)
 
 
 @rawhttp
@@ -30,8 +32,9 @@ def run(data: Any) -> Any:
         data: The inference server's request, or a batch job's list of file paths.
 
     Returns:
-        An HTTP response, or one JSON line for each file, in order.
+        An HTTP response, or one JSON line for each file, in order. A batch job's rows are also
+        written as Parquet to its output.
     """
     if isinstance(data, list):
-        return score_files(detector, data)
+        return mini_batches.score(data)
     return respond(detector, data)

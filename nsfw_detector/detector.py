@@ -39,6 +39,9 @@ class Detector:
     Attributes:
         info: Which model this is.
         settings: The settings it was made with.
+        concurrency: Images under way at once, each in a thread of its own, that keep all cores and
+            the engine busy.
+        embedding_size: Length of an embedding.
     """
 
     def __init__(self, checkpoint: Checkpoint, engine: Engine, settings: Settings) -> None:
@@ -48,6 +51,8 @@ class Detector:
         self._policy = Policy.load(settings.policy_file or DEFAULT_POLICY).check_labels(labels)
         self._telemetry = Telemetry()
         self._pipeline = Pipeline(engine, checkpoint.config.preprocess, settings, self._telemetry)
+        self.concurrency = self._pipeline.concurrency
+        self.embedding_size = engine.embedding_size
 
     @classmethod
     def load(
@@ -158,6 +163,7 @@ class Detector:
             at_least=reached,
             width=image.width,
             height=image.height,
+            format=image.format,
             frames=image.n_frames,
             frame=frame,
             # A copy, because the output may be shared with others.

@@ -26,6 +26,7 @@ class Detection:
             a higher one (the sum of `scores` from there up), in [0, 1].
         width: Width of the upright image in pixels.
         height: Height of the upright image in pixels.
+        format: ``"JPEG"``, ``"PNG"`` and so on; an empty string for what was no encoded image.
         frames: Frames that the file holds (1 unless it is animated).
         frame: Index of the frame that this result is of: the worst of those scored.
         embedding: float32 vector before the classifier head, shape (features,); only if asked for.
@@ -37,6 +38,7 @@ class Detection:
     at_least: Mapping[str, float]
     width: int
     height: int
+    format: str = ""
     frames: int = 1
     frame: int = 0
     embedding: NDArray[np.float32] | None = None

@@ -80,6 +80,12 @@ class Settings(BaseSettings):
     """Images whose scores are remembered, so that the same bytes are not scored again; 0: none.
     Each takes about 10 kB."""
 
+    azureml_bi_output_path: Path | None = None
+    """Folder to which a batch job writes its rows, as Parquet. Set by Azure ML."""
+
+    batch_embeddings: bool = False
+    """Whether the rows of a batch job carry the embeddings, as float16."""
+
     @classmethod
     def from_environment(cls) -> Settings:
         """Read the settings from the environment variables.

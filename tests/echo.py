@@ -29,6 +29,7 @@ class Echo:
 
     def __init__(self, max_batch_size: int = 1) -> None:
         self.max_batch_size = max_batch_size
+        self.embedding_size = 1
         self.batch_sizes: list[int] = []
         self.failing: set[int] = set()
         self.error: type[BaseException] = RuntimeError

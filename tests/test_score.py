@@ -257,9 +257,9 @@ def test_a_batch_job_gets_one_row_for_each_file(
     bad.write_bytes(b"no image")
     paths = [str(SAMPLES / "demo-high.png"), str(bad), str(SAMPLES / "cat.jpg")]
     rows = [json.loads(line) for line in score.run(paths)]
-    assert [r["file"] for r in rows] == paths
+    assert [r["path"] for r in rows] == paths
     assert [r.get("level") for r in rows] == ["high", None, "neutral"]
-    assert rows[1]["error"]["code"].startswith("image_")
+    assert rows[1]["error_code"].startswith("image_")
     score.detector.close()
 
 

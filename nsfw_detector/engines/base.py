@@ -29,10 +29,12 @@ class Engine(Protocol):
     Attributes:
         name: Runtime and arithmetic, such as ``"openvino-bf16"``.
         max_batch_size: Images per call beyond which a larger batch brings no more throughput.
+        embedding_size: Length of an embedding (`features`).
     """
 
     name: str
     max_batch_size: int
+    embedding_size: int
 
     def infer(self, images: NDArray[np.uint8]) -> EngineOutput:
         """Run the model over a batch.

@@ -59,6 +59,7 @@ class CudaEngine:
         self.name = f"{kind}-{precision}"
         self._on_gpu = kind == "cuda"
         self._classes = spec.num_classes
+        self.embedding_size = spec.embed_dim
         self._model = Eva02(
             spec, checkpoint.tensors, checkpoint.config.preprocess, DTYPES[precision]
         ).to(device)

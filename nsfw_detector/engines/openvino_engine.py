@@ -42,6 +42,7 @@ class OpenVINOEngine:
             "INFERENCE_NUM_THREADS": threads,
             "DYNAMIC_QUANTIZATION_GROUP_SIZE": INT8_GROUP if precision == "int8" else 0,
         }
+        self.embedding_size = int(model.output(1).shape[1])
         self._request = ov.Core().compile_model(model, "CPU", config).create_infer_request()
 
     @classmethod

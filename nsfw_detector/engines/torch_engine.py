@@ -48,6 +48,7 @@ class TorchEngine:
                 "Take config.json and weights from the same revision of the model."
             ) from None
         self._model = model.eval().to(dtype)
+        self.embedding_size = int(model.head_hidden_size)
         preprocess = checkpoint.config.preprocess
         self._mean = torch.tensor(preprocess.mean).mul(255).view(3, 1, 1)
         self._std = torch.tensor(preprocess.std).mul(255).view(3, 1, 1)

@@ -33,12 +33,14 @@ class SubmittedImage:
     Attributes:
         width: Width of the upright image in pixels.
         height: Height of the upright image in pixels.
+        format: Of the file, as `images.DecodedImage` names it.
         n_frames: Frames that the file holds.
         pictures: For each picture to score, the index of its frame and its output to come.
     """
 
     width: int
     height: int
+    format: str
     n_frames: int
     pictures: tuple[tuple[int, Future[ModelOutput]], ...]
 
@@ -49,6 +51,7 @@ class ScoredImage:
 
     width: int
     height: int
+    format: str
     n_frames: int
     pictures: tuple[tuple[int, ModelOutput], ...]
 
@@ -87,7 +90,7 @@ class Flight:
             pictures = tuple((i, out.result(caller.seconds_left())) for i, out in image.pictures)
         except TimeoutError:
             raise DeadlineExceededError from None
-        return ScoredImage(image.width, image.height, image.n_frames, pictures)
+        return ScoredImage(image.width, image.height, image.format, image.n_frames, pictures)
 
     def outcome(self) -> bool | None:
         """Whether all outputs are there (True), one is no good (False), or it is open (None)."""

@@ -31,6 +31,9 @@ class Pipeline:
         preprocess: How the engine wants its input.
         settings: What an image may cost, how it is decoded, and how many results are kept.
         telemetry: Counts what happens.
+
+    Attributes:
+        concurrency: Images under way at once that keep decoders and engine busy.
     """
 
     def __init__(
@@ -51,6 +54,8 @@ class Pipeline:
         self._flights = Flights(settings.result_cache_size, telemetry)
         cost, batch_size = calibrate(engine, (preprocess.height, preprocess.width))
         self._batcher = Batcher(engine.infer, batch_size, cost, telemetry)
+        # One batch in the engine, one ready for it, and the decoders busy with the next.
+        self.concurrency = 2 * batch_size + concurrent_decodes()
         self._admission = Admission(self._batcher.backlog, batch_size, cost, telemetry)
 
     def score(self, sources: Sequence[Source], caller: Caller) -> list[ScoredImage | DetectorError]:
@@ -110,7 +115,9 @@ class Pipeline:
         pictures = tuple(
             (index, self._batcher.submit(model_input, is_wanted)) for index, model_input in inputs
         )
-        return SubmittedImage(decoded.width, decoded.height, decoded.n_frames, pictures)
+        return SubmittedImage(
+            decoded.width, decoded.height, decoded.format, decoded.n_frames, pictures
+        )
 
 
 def _wait(flight: Flight | DetectorError, caller: Caller) -> ScoredImage | DetectorError:

@@ -14,6 +14,7 @@ class Timed:
 
     def __init__(self, max_batch_size: int, per_image: float, per_batch: float) -> None:
         self.max_batch_size = max_batch_size
+        self.embedding_size = 1
         self.cost = CostModel(per_image, per_batch)
         self.now = 0.0
         self.sizes: set[int] = set()

@@ -20,7 +20,7 @@ HAS_GONE = Caller(is_abandoned=lambda: True)
 
 def submit(flight: Flight) -> Future[ModelOutput]:
     output: Future[ModelOutput] = Future()
-    flight.submit(lambda: SubmittedImage(1, 1, 1, ((0, output),)))
+    flight.submit(lambda: SubmittedImage(1, 1, "PNG", 1, ((0, output),)))
     return output
 
 
