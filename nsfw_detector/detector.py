@@ -143,7 +143,7 @@ class Detector:
             ]
         except DetectorError as error:
             return error
-        return max(pictures, key=_severity)
+        return max(pictures, key=severity)
 
     def _judge_picture(
         self,
@@ -171,6 +171,6 @@ class Detector:
         )
 
 
-def _severity(detection: Detection) -> tuple[int, float]:
+def severity(detection: Detection) -> tuple[int, float]:
     """Order of severity: the decision, then the expected level (the sum of P(at least level))."""
     return DECISIONS.index(detection.decision), sum(detection.at_least.values())

@@ -29,6 +29,7 @@ class Detection:
         format: ``"JPEG"``, ``"PNG"`` and so on; an empty string for what was no encoded image.
         frames: Frames that the file holds (1 unless it is animated).
         frame: Index of the frame that this result is of: the worst of those scored.
+        seconds: Of a video, when that frame is shown.
         embedding: float32 vector before the classifier head, shape (features,); only if asked for.
     """
 
@@ -41,6 +42,7 @@ class Detection:
     format: str = ""
     frames: int = 1
     frame: int = 0
+    seconds: float | None = None
     embedding: NDArray[np.float32] | None = None
 
 

@@ -65,6 +65,10 @@ class Settings(BaseSettings):
     """Frames scored of an animated image: first, last and evenly spaced between. The still that
     some APNGs show in place of their animation comes extra."""
 
+    max_video_frames: int = Field(default=32, ge=1)
+    """Frames scored of a video in a batch job: first, last and evenly spaced between, until one of
+    them is to be blocked."""
+
     max_images_per_request: int = Field(default=64, ge=1)
     """Most images in one request."""
 

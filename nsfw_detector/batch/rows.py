@@ -46,6 +46,7 @@ def schema(labels: Sequence[str], embedding_size: int | None = None) -> pa.Schem
         pa.field("format", pa.string()),
         pa.field("frames", pa.int32()),
         pa.field("frame", pa.int32()),
+        pa.field("seconds", pa.float32()),
         pa.field("error_code", pa.string()),
         pa.field("error_message", pa.string()),
         pa.field("model_name", pa.string(), nullable=False),
@@ -119,6 +120,7 @@ def _outcome(score: FileScore) -> dict[str, Any]:
         "format": result.format,
         "frames": result.frames,
         "frame": result.frame,
+        "seconds": result.seconds,
     }
 
 

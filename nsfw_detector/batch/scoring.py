@@ -7,10 +7,15 @@ import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, replace
+from typing import BinaryIO
 
-from nsfw_detector.detector import Detector
-from nsfw_detector.results import Result
+from nsfw_detector.batch.video import HEAD_BYTES, is_video, sample_frames
+from nsfw_detector.detector import Detector, severity
+from nsfw_detector.errors import DetectorError
+from nsfw_detector.images import ImageLimits
+from nsfw_detector.results import Detection, Result
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +52,7 @@ def score_files(
 
     def score(file: str) -> FileScore:
         started = time.perf_counter()
-        (result,) = detector.detect([file], embedding=embedding)
+        result = _score_file(detector, file, embedding)
         return FileScore(file, result, (time.perf_counter() - started) * 1000)
 
     ahead = detector.concurrency
@@ -64,3 +69,41 @@ def score_files(
         finally:
             for future in under_way:  # whoever iterates has stopped early
                 future.cancel()
+
+
+def _score_file(detector: Detector, file: str, embedding: bool) -> Result:
+    try:
+        with open(file, "rb") as opened:
+            if is_video(opened.read(HEAD_BYTES)):
+                opened.seek(0)
+                return _score_video(detector, opened, embedding)
+    except OSError:
+        pass  # the detector says what is wrong with it
+    except DetectorError as error:
+        return error
+    (result,) = detector.detect([file], embedding=embedding)
+    return result
+
+
+def _score_video(detector: Detector, file: BinaryIO, embedding: bool) -> Result:
+    """Score sampled frames, and give the worst; what is to be blocked needs no further look."""
+    settings = detector.settings
+    limits = ImageLimits(settings.max_image_bytes, settings.max_image_pixels, max_frames=1)
+    worst: Detection | None = None
+    with closing(sample_frames(file, settings.max_video_frames, limits)) as frames:
+        for frame in frames:
+            (result,) = detector.detect([frame.pixels], embedding=embedding)
+            if isinstance(result, DetectorError):
+                return result
+            if worst is None or severity(result) > severity(worst):
+                worst = replace(
+                    result,
+                    format=frame.format,
+                    frames=frame.n_frames,
+                    frame=frame.index,
+                    seconds=round(frame.seconds, 3),
+                )
+            if worst.decision == "block":
+                break
+    assert worst is not None  # sample_frames gives one, or raises
+    return worst
