@@ -1,7 +1,7 @@
-"""Entry script of the parallel components `score` and `embed`: `init()` once, `run()` per mini-batch.
+"""Entry script of the parallel components `score` and `embed`: `init()`, then `run(mini_batch)`s.
 
 Runs on this machine as well, over a folder:
-    python components/score/entry.py --images samples --model models/demo --rows out/rows
+    python -m components.score.entry --images samples --model models/demo --rows out/rows
 """
 
 from __future__ import annotations

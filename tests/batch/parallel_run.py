@@ -1,4 +1,4 @@
-"""Runs score.py over mini-batches as Azure ML's parallel run does, on this machine.
+"""Runs an entry script over mini-batches as Azure ML's parallel run does, on this machine.
 
 Several worker processes, each with `init()` once and `run(mini_batch)` again and again. A worker
 may die at any moment; another takes its place, and the mini-batch is tried again. Items that `run`
@@ -23,17 +23,24 @@ from pathlib import Path
 
 from scripts.local_server import ROOT
 
+# The script is loaded by its path, can import from its own folder only, and finds arguments on the
+# command line that are not its own.
 _WORKER = """
-import json, os, sys
+import importlib.util, json, os, sys
 answers = os.fdopen(os.dup(1), "w")
 os.dup2(2, 1)                      # whatever is printed goes to the log
-sys.path.insert(0, os.getcwd())
-import score
-score.init()
+sys.argv = sys.argv[1:]
+sys.path[0] = os.path.dirname(os.path.abspath(sys.argv[0]))
+spec = importlib.util.spec_from_file_location("entry_module", sys.argv[0])
+entry = importlib.util.module_from_spec(spec)
+sys.modules["entry_module"] = entry
+spec.loader.exec_module(entry)
+entry.init()
 for line in sys.stdin:
-    items = score.run(json.loads(line))
+    items = entry.run(json.loads(line))
     print(len(items), file=answers, flush=True)
 """
+_SERVICE_ARGUMENTS = ["--mini_batch_size", "64", "--process_count_per_node", "1"]
 
 
 @dataclass
@@ -56,6 +63,9 @@ def run_job(
     files: Sequence[Path],
     settings: Mapping[str, str],
     *,
+    code: Path = ROOT,
+    entry_script: str = "score.py",
+    arguments: Sequence[str] = (),
     mini_batch_size: int,
     workers: int = 2,
     max_retries: int = 3,
@@ -67,6 +77,9 @@ def run_job(
     Args:
         files: Full paths.
         settings: Environment variables of the deployment.
+        code: The folder that is uploaded.
+        entry_script: Its script with `init` and `run`.
+        arguments: Of the command line, for the script.
         mini_batch_size: Files of each call.
         workers: Processes side by side.
         max_retries: Times that a mini-batch is tried again.
@@ -78,9 +91,20 @@ def run_job(
     for start in range(0, len(files), mini_batch_size):
         mini_batches.put(([str(f) for f in files[start : start + mini_batch_size]], 0))
 
+    def launch() -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-c", _WORKER, entry_script, *arguments, *_SERVICE_ARGUMENTS],
+            cwd=code,
+            env={**os.environ, **settings},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+
     def work(number: int) -> None:
         rng = random.Random(seed * 1000 + number)
-        worker = _start(settings)
+        worker = launch()
         while True:
             try:
                 mini_batch, tries = mini_batches.get_nowait()
@@ -103,7 +127,7 @@ def run_job(
                 worker.wait()
                 with job.lock:
                     job.kills += 1
-                worker = _start(settings)
+                worker = launch()
         assert worker.stdin is not None
         worker.stdin.close()
         worker.wait(60)
@@ -114,18 +138,6 @@ def run_job(
     for thread in threads:
         thread.join()
     return job
-
-
-def _start(settings: Mapping[str, str]) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-c", _WORKER],
-        cwd=ROOT,
-        env={**os.environ, **settings},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
 
 
 def _run(worker: subprocess.Popen[str], mini_batch: list[str]) -> int | None:
