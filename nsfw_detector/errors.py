@@ -87,6 +87,12 @@ class ImageNotFoundError(ImageError):
     code = "image_not_found"
 
 
+class ImageUnavailableError(ImageError):
+    """It is there, but could not be fetched from where it is stored. Trying again may help."""
+
+    code = "image_unavailable"
+
+
 class ImageEmptyError(ImageError):
     """Zero bytes."""
 

@@ -5,17 +5,36 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import BinaryIO
+from typing import BinaryIO, Self
 
 from nsfw_detector.batch.video import HEAD_BYTES, is_video, sample_frames
 from nsfw_detector.detector import Detector, severity
-from nsfw_detector.errors import DetectorError
+from nsfw_detector.errors import DetectorError, ImageNotFoundError
 from nsfw_detector.images import ImageLimits
 from nsfw_detector.results import Detection, Result
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One file to score, wherever it is stored.
+
+    Attributes:
+        name: Under which its score is given.
+        open: Opens it for reading, seekable; called in the thread that scores it. An `OSError` or
+            a `DetectorError`, then or from reading, becomes its result.
+    """
+
+    name: str
+    open: Callable[[], BinaryIO]
+
+    @classmethod
+    def of_file(cls, path: str | os.PathLike[str], name: str | None = None) -> Self:
+        """Make the item of a local file, by default under its path as it is given."""
+        return cls(os.fspath(path) if name is None else name, lambda: open(path, "rb"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +42,7 @@ class FileScore:
     """What came of one file.
 
     Attributes:
-        file: As it was given.
+        file: The name of its item.
         result: Its detection, or its error.
         milliseconds: From reading it until its result was there, waiting for the engine included.
     """
@@ -36,6 +55,17 @@ class FileScore:
 def score_files(
     detector: Detector, files: Iterable[str | os.PathLike[str]], *, embedding: bool = False
 ) -> Iterator[FileScore]:
+    """Score any number of local files, as `score_items` does."""
+    return score_items(detector, map(Item.of_file, files), embedding=embedding)
+
+
+def score_items(
+    detector: Detector,
+    items: Iterable[Item],
+    *,
+    embedding: bool = False,
+    read_ahead: int = 0,
+) -> Generator[FileScore, None, None]:
     """Score any number of files.
 
     As many are under way at once as keep the engine busy, and no more: memory does not grow with
@@ -43,27 +73,29 @@ def score_files(
 
     Args:
         detector: Scores them.
-        files: Local paths.
+        items: The files.
         embedding: Whether to give the embeddings.
+        read_ahead: Files under way beyond those that keep the engine busy, where reading one takes
+            long.
 
     Yields:
         One score for each file, in order, whatever the file holds.
     """
 
-    def score(file: str) -> FileScore:
+    def score(item: Item) -> FileScore:
         started = time.perf_counter()
-        result = _score_file(detector, file, embedding)
-        return FileScore(file, result, (time.perf_counter() - started) * 1000)
+        result = _score_item(detector, item, embedding)
+        return FileScore(item.name, result, (time.perf_counter() - started) * 1000)
 
-    ahead = detector.concurrency
+    ahead = detector.concurrency + read_ahead
     under_way: deque[Future[FileScore]] = deque()
     with ThreadPoolExecutor(ahead, thread_name_prefix="file") as pool:
         try:
-            for file in files:
+            for item in items:
                 # One more than the threads take, so that none ever waits for this one.
                 if len(under_way) > ahead:
                     yield under_way.popleft().result()
-                under_way.append(pool.submit(score, os.fspath(file)))
+                under_way.append(pool.submit(score, item))
             while under_way:
                 yield under_way.popleft().result()
         finally:
@@ -71,17 +103,21 @@ def score_files(
                 future.cancel()
 
 
-def _score_file(detector: Detector, file: str, embedding: bool) -> Result:
+def _score_item(detector: Detector, item: Item, embedding: bool) -> Result:
+    source: bytes | DetectorError
     try:
-        with open(file, "rb") as opened:
-            if is_video(opened.read(HEAD_BYTES)):
-                opened.seek(0)
-                return _score_video(detector, opened, embedding)
-    except OSError:
-        pass  # the detector says what is wrong with it
+        with item.open() as file:
+            is_a_video = is_video(file.read(HEAD_BYTES))
+            file.seek(0)
+            if is_a_video:
+                return _score_video(detector, file, embedding)
+            # One byte more than allowed tells that it is too large, without reading it all.
+            source = file.read(detector.settings.max_image_bytes + 1)
     except DetectorError as error:
-        return error
-    (result,) = detector.detect([file], embedding=embedding)
+        source = error
+    except OSError as error:
+        source = ImageNotFoundError(f"The file cannot be read: {error.strerror}.")
+    (result,) = detector.detect([source], embedding=embedding)
     return result
 
 
