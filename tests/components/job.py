@@ -31,7 +31,15 @@ def upload(target: Path) -> Path:
 
 
 def fill_in(text: str, values: Mapping[str, object]) -> list[str]:
-    """Replace each `${{inputs.x}}` or `${{outputs.x}}` and split the command line."""
+    """Replace each `${{inputs.x}}` or `${{outputs.x}}` and split the command line.
+
+    What is between `$[[` and `]]` stays only where all its values are given.
+    """
+    text = re.sub(
+        r"\$\[\[(.*?)\]\]",
+        lambda m: m[1] if all(n in values for n in re.findall(r"s\.(\w+)\}\}", m[1])) else "",
+        text,
+    )
     return [
         re.sub(r"\$\{\{(?:inputs|outputs)\.(\w+)\}\}", lambda m: str(values[m[1]]), word)
         for word in shlex.split(text)
@@ -48,7 +56,9 @@ def run_command(name: str, code: Path, **values: object) -> str:
     """
     component = load_component(COMPONENTS / name / "component.yml")
     assert isinstance(component, CommandComponent)
-    defaults = {key: entry.get("default") for key, entry in component.inputs.items()}
+    defaults = {
+        key: entry["default"] for key, entry in component.inputs.items() if "default" in entry
+    }
     program, *arguments = fill_in(str(component.command), {**defaults, **values})
     assert program == "python"
     done = subprocess.run(
