@@ -17,6 +17,7 @@ from nsfw_detector.batch.summary import Summary
 if TYPE_CHECKING:
     import pyarrow.dataset
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 matplotlib.use("Agg")
 matplotlib.rcParams["svg.hashsalt"] = "report"  # the same rows give the same file
@@ -141,9 +142,8 @@ def _histograms(counts: Mapping[str, np.ndarray]) -> str:
         1, len(counts), figsize=(10, 3), sharey=True, layout="constrained", squeeze=False
     )
     axes: Axes
-    for axes, (name, count), color in zip(
-        all_axes[0], counts.items(), COLORS[1:] * 9, strict=False
-    ):
+    colors = COLORS[1:] * 9  # for models with more labels
+    for axes, (name, count), color in zip(all_axes[0], counts.items(), colors, strict=False):
         axes.stairs(count, BINS, fill=True, color=color)
         axes.set_yscale("symlog")
         axes.set_ylim(bottom=0)
@@ -152,9 +152,11 @@ def _histograms(counts: Mapping[str, np.ndarray]) -> str:
     return _svg(figure)
 
 
-def _svg(figure: pyplot.Figure) -> str:
+def _svg(figure: Figure) -> str:
     file = io.StringIO()
-    figure.savefig(file, format="svg", metadata={"Date": None})
+    figure.savefig(
+        file, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type"))
+    )
     pyplot.close(figure)
     text = file.getvalue()
     return text[text.index("<svg") :]

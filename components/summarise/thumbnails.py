@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 SIDE = 160
 CELLS = 10
-"""Squares along the longer side: what is left of an image is about as much as ten by ten colours."""
+"""Squares along the longer side: of an image, about ten by ten colours are left."""
 
 
 @dataclass(frozen=True, slots=True)
