@@ -139,6 +139,11 @@ def _score(detector: Scorer, request: HttpRequest) -> HttpResponse:
                 f"The request has {len(images)} images. "
                 f"At most {settings.max_images_per_request} are accepted."
             )
+        if options.layers and not settings.embedding_layers:
+            raise RequestError(
+                "This endpoint gives no layers: its setting EMBEDDING_LAYERS, such as 3,7,11, "
+                "chooses them."
+            )
         results = detector.detect(
             images,
             embedding=options.embedding,
