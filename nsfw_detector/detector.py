@@ -30,7 +30,7 @@ from nsfw_detector.policy import DECISIONS, DEFAULT_POLICY, Policy, as_policy
 from nsfw_detector.results import Detection, Embedding, ModelInfo, Result
 from nsfw_detector.settings import Settings
 from nsfw_detector.telemetry import Statistics, Telemetry
-from nsfw_detector.vectors import normalized
+from nsfw_detector.vectors import as_embedding
 
 logger = logging.getLogger(__name__)
 
@@ -145,7 +145,7 @@ class Detector:
         """
         results = self.detect(images, embedding=True)
         return [
-            result if isinstance(result, DetectorError) else _as_embedding(result, normalize)
+            result if isinstance(result, DetectorError) else as_embedding(result, normalize)
             for result in results
         ]
 
@@ -198,13 +198,6 @@ class Detector:
     def _layers(self, output: ModelOutput) -> dict[int, NDArray[np.float32]]:
         layers = zip(self.settings.embedding_layers, output.layers, strict=True)
         return {block: vector.copy() for block, vector in layers}
-
-
-def _as_embedding(detection: Detection, normalize: bool) -> Embedding:
-    assert detection.embedding is not None
-    finish = normalized if normalize else np.asarray
-    layers = {block: finish(vector) for block, vector in detection.layers.items()}
-    return Embedding(finish(detection.embedding), layers)
 
 
 def severity(detection: Detection) -> tuple[int, float]:
