@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from nsfw_detector import Detection, Detector, DetectorError, Embedding, Settings
+from nsfw_detector.checkpoint import Checkpoint
 from nsfw_detector.errors import DeadlineExceededError, ImageError, PolicyError
 from nsfw_detector.pipeline.sources import Source
 from tests.checkpoints import tiny_config, write_checkpoint
@@ -79,6 +80,15 @@ def test_embed_gives_what_detect_gives(layered_detector: Detector) -> None:
             assert vector.dtype == np.float32
             assert vector.shape == (layered_detector.embedding_size,)
             np.testing.assert_array_equal(vector, detection.layers[block])
+
+
+def test_the_last_layer_is_the_embedding_before_its_norm(layered_detector: Detector) -> None:
+    (embedding,) = layered_detector.embed([SAMPLES / "cat.jpg"])
+    assert isinstance(embedding, Embedding)
+    last, tensors = embedding.layers[3], Checkpoint.load(DEMO).tensors
+    normed = (last - last.mean()) / np.sqrt(last.var() + 1e-6)
+    weight, bias = (tensors.float32(f"fc_norm.{name}") for name in ("weight", "bias"))
+    np.testing.assert_allclose(normed * weight + bias, embedding.vector, atol=1e-5)
 
 
 def test_normalized_vectors_have_length_1(layered_detector: Detector) -> None:
