@@ -67,7 +67,7 @@ class ResultsFolder:
 
     def rows(self) -> int:
         """How many rows there are."""
-        return sum(pq.read_metadata(part).num_rows for part in self.parts())
+        return sum(_open(part).metadata.num_rows for part in self.parts())
 
     def begin(self, run: Mapping[str, Any], *, restart: bool) -> None:
         """Make the folder ready for a run: what is there is of the same kind, or removed.
@@ -180,10 +180,21 @@ class PartWriter:
 
 
 def _read(part: Path, columns: list[str] | None = None) -> pa.Table:
+    file = _open(part)
     try:
-        return pq.ParquetFile(part).read(columns=columns)
+        return file.read(columns=columns)
     except (OSError, pa.ArrowException) as error:
-        raise OperatorError(
-            f"{part} cannot be read: {error}",
-            "Remove it; its files are scored again by the next run.",
-        ) from None
+        raise _damaged(part, error) from None
+
+
+def _open(part: Path) -> pq.ParquetFile:
+    try:
+        return pq.ParquetFile(part)
+    except (OSError, pa.ArrowException) as error:
+        raise _damaged(part, error) from None
+
+
+def _damaged(part: Path, error: Exception) -> OperatorError:
+    return OperatorError(
+        f"{part} cannot be read: {error}", "Remove it; its files are scored again by the next run."
+    )
