@@ -101,6 +101,12 @@ class BlobFile(io.RawIOBase):
         self._position = max(0, start + offset)
         return self._position
 
+    def readall(self) -> bytes:
+        """Fetch all that is left; the base class would do so in pieces of 8 KiB."""
+        buffer = bytearray(max(0, self._size - self._position))
+        self.readinto(buffer)
+        return bytes(buffer)
+
     def readinto(self, buffer: Any) -> int:
         """Fetch the next bytes.
 

@@ -274,6 +274,11 @@ def test_a_blob_file_is_a_seekable_file(net: Network, container: ContainerClient
         assert file.read(16) == content[:16]
         assert file.seek(0) == 0
         assert file.read() == content
+        assert len([path for path, _ in net.requests if path.endswith("x")]) == 2
+        assert file.seek(0) == 0
+        net.requests.clear()
+        assert file.read(len(content) + 100) == content
+        assert len(net.requests) <= 3
         assert file.seek(-10, io.SEEK_END) == len(content) - 10
         assert file.read() == content[-10:]
         assert file.seek(len(content) + 5) == len(content) + 5
