@@ -45,17 +45,17 @@ class Memory:
     def __init__(self) -> None:
         self.rows: list[Row] = []
         self.doing = ""
-        self._started = time.perf_counter()
 
     @contextmanager
     def watched(self) -> Iterator[None]:
         """Take a sample every quarter of a second."""
         done = threading.Event()
+        started = time.perf_counter()
 
         def sample() -> None:
             while not done.wait(SAMPLE_SECONDS):
                 _, now = memory_mb()
-                seconds = round(time.perf_counter() - self._started, 2)
+                seconds = round(time.perf_counter() - started, 2)
                 self.rows.append({"seconds": seconds, "doing": self.doing, "rss_mb": round(now, 1)})
 
         thread = threading.Thread(target=sample)

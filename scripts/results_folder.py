@@ -1,7 +1,8 @@
 """The folder that a run over many files writes to, and from which a later run goes on.
 
-It holds the parts of the table, and `run.json`, which says of what: input, model and settings. Rows
-of different models or policies are never mixed in one table.
+It holds the parts of the table, and `_run.json`, which says of what: input, model and settings; rows
+of different ones are never mixed. Whatever reads the folder as one table leaves out names that
+begin with `_` or `.`.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from nsfw_detector.results import ModelInfo
 from scripts.azure.errors import OperatorError
 from scripts.name_set import NameSet
 
-RUN = "run.json"
+RUN = "_run.json"
 LOCK = ".lock"
 TRIED_AGAIN = (ImageNotFoundError.code, ImageUnavailableError.code)
 """Errors that are not the file's own: its bytes could not be had."""

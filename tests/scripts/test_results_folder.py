@@ -120,8 +120,8 @@ def test_parts_of_unknown_origin_are_left_alone(
     write(demo_detector, results, [empty("a")])
     for content in (None, "", "{", "{}"):
         if content is not None:
-            (results.path / "run.json").write_text(content)
-        with pytest.raises(OperatorError, match=r"no readable run\.json"):
+            (results.path / "_run.json").write_text(content)
+        with pytest.raises(OperatorError, match=r"no readable _run\.json"):
             results.begin(RUN, restart=False)
     assert paths(results) == ["a"]
 
@@ -129,7 +129,7 @@ def test_parts_of_unknown_origin_are_left_alone(
 def test_what_a_killed_run_left_is_removed(results: ResultsFolder) -> None:
     (results.path / ".part-x.parquet.123.tmp").write_bytes(b"half of it")
     results.begin(RUN, restart=False)
-    assert {path.name for path in results.path.iterdir()} == {".lock", "run.json"}
+    assert {path.name for path in results.path.iterdir()} == {".lock", "_run.json"}
 
 
 def test_a_damaged_part_is_named(demo_detector: Detector, results: ResultsFolder) -> None:
