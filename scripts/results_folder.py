@@ -1,7 +1,8 @@
 """The folder that a run over many files writes to, and from which a later run goes on.
 
-It holds the parts of the table, and `run.json`, which says of what: input, model and settings. Rows
-of different models or policies are never mixed in one table.
+It holds the parts of the table, and `_run.json`, which says of what: input, model and settings; rows
+of different ones are never mixed. Whatever reads the folder as one table leaves out names that
+begin with `_` or `.`.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from nsfw_detector.results import ModelInfo
 from scripts.azure.errors import OperatorError
 from scripts.name_set import NameSet
 
-RUN = "run.json"
+RUN = "_run.json"
 LOCK = ".lock"
 TRIED_AGAIN = (ImageNotFoundError.code, ImageUnavailableError.code)
 """Errors that are not the file's own: its bytes could not be had."""
@@ -67,7 +68,7 @@ class ResultsFolder:
 
     def rows(self) -> int:
         """How many rows there are."""
-        return sum(pq.read_metadata(part).num_rows for part in self.parts())
+        return sum(_open(part).metadata.num_rows for part in self.parts())
 
     def begin(self, run: Mapping[str, Any], *, restart: bool) -> None:
         """Make the folder ready for a run: what is there is of the same kind, or removed.
@@ -180,10 +181,21 @@ class PartWriter:
 
 
 def _read(part: Path, columns: list[str] | None = None) -> pa.Table:
+    file = _open(part)
     try:
-        return pq.ParquetFile(part).read(columns=columns)
+        return file.read(columns=columns)
     except (OSError, pa.ArrowException) as error:
-        raise OperatorError(
-            f"{part} cannot be read: {error}",
-            "Remove it; its files are scored again by the next run.",
-        ) from None
+        raise _damaged(part, error) from None
+
+
+def _open(part: Path) -> pq.ParquetFile:
+    try:
+        return pq.ParquetFile(part)
+    except (OSError, pa.ArrowException) as error:
+        raise _damaged(part, error) from None
+
+
+def _damaged(part: Path, error: Exception) -> OperatorError:
+    return OperatorError(
+        f"{part} cannot be read: {error}", "Remove it; its files are scored again by the next run."
+    )

@@ -84,7 +84,7 @@ class Summary:
         return "\n".join([f"{'files':<36} {self.files:>10,}", *lines])
 
     def write(self, folder: Path, throughput: Throughput | None) -> Path:
-        """Write summary.json beside the parts.
+        """Write _summary.json beside the parts.
 
         Args:
             folder: That of the parts.
@@ -94,6 +94,6 @@ class Summary:
         if throughput:
             rate = round(throughput.images_per_second, 3)
             run = {**asdict(throughput), "images_per_second": rate}
-        path = folder / "summary.json"
+        path = folder / "_summary.json"
         path.write_text(json.dumps({**asdict(self), "last_run": run}, indent=2) + "\n")
         return path

@@ -34,6 +34,7 @@ DOWNLOADS = 16  # more at once than keep the engine busy, so that one slow blob 
 CONNECTIONS = 256  # kept open at most; no machine has more threads than that under way
 CHUNK = 4 * 1024 * 1024  # most images come in one request; videos are read piece by piece
 RETRIES = 4
+OF_ONE_BLOB = "AuthorizationPermissionMismatch"  # a blob's own access control list may say so
 EMULATOR_HOST = re.compile(r"localhost|[\d.]+|\[.*\]")  # with the account as the first folder
 
 
@@ -100,6 +101,12 @@ class BlobFile(io.RawIOBase):
         self._position = max(0, start + offset)
         return self._position
 
+    def readall(self) -> bytes:
+        """Fetch all that is left; the base class would do so in pieces of 8 KiB."""
+        buffer = bytearray(max(0, self._size - self._position))
+        self.readinto(buffer)
+        return bytes(buffer)
+
     def readinto(self, buffer: Any) -> int:
         """Fetch the next bytes.
 
@@ -119,11 +126,11 @@ class BlobFile(io.RawIOBase):
                 match_condition=MatchConditions.IfNotModified,
             )
             data = download.readall()
-        except ClientAuthenticationError as error:
-            raise _explain(error) from None
         except ResourceNotFoundError:
             raise ImageNotFoundError("The blob is not there any more.") from None
         except AzureError as error:
+            if _is_refused(error) and _code(error) != OF_ONE_BLOB:
+                raise _explain(error) from None
             raise ImageUnavailableError(f"The blob could not be fetched: {_why(error)}.") from None
         buffer[: len(data)] = data
         self._position += len(data)
@@ -193,7 +200,7 @@ def parse(url: str) -> tuple[str, str, str, str]:
 
 def _explain(error: AzureError) -> OperatorError:
     """Say why nothing can be read. Messages of the SDK may hold the address with its SAS."""
-    if isinstance(error, ClientAuthenticationError) or getattr(error, "status_code", None) == 403:
+    if _is_refused(error):
         return OperatorError(
             f"The storage account did not accept the sign-in: {_why(error)}.",
             "A SAS may have expired, or not allow reading and listing; without SAS or key, run "
@@ -207,9 +214,19 @@ def _explain(error: AzureError) -> OperatorError:
     )
 
 
+def _is_refused(error: AzureError) -> bool:
+    return isinstance(error, ClientAuthenticationError) or (
+        isinstance(error, HttpResponseError) and error.status_code in (401, 403)
+    )
+
+
+def _code(error: AzureError) -> str | None:
+    code = getattr(error, "error_code", None)
+    return getattr(code, "value", code)
+
+
 def _why(error: AzureError) -> str:
     """Status and code, or what kind of error it was."""
     if isinstance(error, HttpResponseError) and error.status_code:
-        code = getattr(error, "error_code", None)
-        return f"{error.status_code} {getattr(code, 'value', code) or error.reason or ''}".strip()
+        return f"{error.status_code} {_code(error) or error.reason or ''}".strip()
     return type(error).__name__
