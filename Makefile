@@ -18,7 +18,7 @@ demo: .venv/ready ## Score the sample photos under the real server
 serve: .venv/ready $(if $(wildcard $(MODEL)),,.venv/hub) ## Serve MODEL=<folder or Hugging Face id> until Ctrl-C
 	@.venv/bin/python -m scripts.serve $(MODEL) --port $(PORT)
 
-test: .venv-dev/ready lint typecheck ## Lint, type-check and run all tests
+test: .venv-dev/ready .venv-dev/azurite lint typecheck ## Lint, type-check and run all tests
 	.venv-dev/bin/python -m pytest
 
 lint: .venv-dev/ready
@@ -86,4 +86,11 @@ clean: ## Remove both environments
 	@echo "Installing the development environment (first time only) ..."
 	@$(PYTHON) -m venv .venv-dev
 	@.venv-dev/bin/python $(PIP) install -r environment/dev.lock
+	@touch $@
+
+.venv-dev/azurite: .venv-dev/ready tests/cloud/package-lock.json
+	@echo "Installing Azure's storage emulator for the tests (first time only) ..."
+	@mkdir -p .venv-dev/node && cp tests/cloud/package.json tests/cloud/package-lock.json .venv-dev/node
+	@if command -v npm >/dev/null; then npm ci --prefix .venv-dev/node --silent; \
+		else echo "npm is not installed: tests that need the emulator will be skipped."; fi
 	@touch $@
