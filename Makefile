@@ -7,7 +7,7 @@ TAG ?= latest
 BUILDER ?= $(shell docker info >/dev/null 2>&1 && echo docker || echo buildah)
 PIP := -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test serve lint typecheck format bench bench-long swagger azure image lock clean
+.PHONY: help demo test serve lint typecheck format bench bench-long swagger azure azurite image lock clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1	/'
@@ -43,6 +43,8 @@ swagger: .venv-dev/ready ## Regenerate swagger3.json from the request and answer
 
 azure: .venv/azure ## Prepare the scripts that work on Azure
 	@echo "Ready. Sign in with \`az login\`, then: .venv/bin/python -m scripts.provision --help"
+
+azurite: .venv-dev/azurite
 
 image: ## Build the serving image, with docker or else buildah: BASE_IMAGE, IMAGE, TAG, BUILD_FLAGS
 	$(BUILDER) build $(BUILD_FLAGS) $(if $(BASE_IMAGE),--build-arg BASE_IMAGE=$(BASE_IMAGE)) \

@@ -62,9 +62,9 @@ def test_the_routes_are_those_of_the_server(name: str) -> None:
         assert config is None
         return
     assert {name: (route["port"], route["path"]) for name, route in config.items()} == {
-        "liveness_route": (constants.DEFAULT_PORT, "/"),
-        "readiness_route": (constants.DEFAULT_PORT, "/"),
-        "scoring_route": (constants.DEFAULT_PORT, "/score"),
+        "livenessRoute": (constants.DEFAULT_PORT, "/"),
+        "readinessRoute": (constants.DEFAULT_PORT, "/"),
+        "scoringRoute": (constants.DEFAULT_PORT, "/score"),
     }
     assert f"EXPOSE {constants.DEFAULT_PORT}\n" in (FOLDER / "Dockerfile").read_text()
 
