@@ -87,12 +87,12 @@ class Deployment(Part):
 
     endpoint_compute_type: Literal["Managed", "Kubernetes"]
     description: Text | None = None
-    properties: dict[str, Any] = {}
+    properties: dict[str, Any] = Field(default_factory=dict)
     model: Text | None = None
     model_mount_path: Text | None = None
     code_configuration: CodeConfiguration | None = None
     environment_id: Text | None = None
-    environment_variables: Texts = {}
+    environment_variables: Texts = Field(default_factory=dict)
     instance_type: Text | None = None
     app_insights_enabled: bool = False
     scale_settings: ScaleSettings = ScaleSettings()
@@ -112,15 +112,20 @@ class Endpoint(Part):
 
     auth_mode: Literal["Key", "AMLToken", "AADToken"]
     description: Text | None = None
-    properties: dict[str, Any] = {}
+    properties: dict[str, Any] = Field(default_factory=dict)
     compute: Text | None = None
-    traffic: dict[str, Percent] = {}
-    mirror_traffic: dict[str, Annotated[int, Field(ge=0, le=50)]] = {}
+    traffic: dict[str, Percent] = Field(default_factory=dict)
+    mirror_traffic: dict[str, Annotated[int, Field(ge=0, le=50)]] = Field(default_factory=dict)
     public_network_access: Literal["Enabled", "Disabled"] = "Enabled"
     provisioning_state: Text | None = None
     scoring_uri: Text | None = None
     swagger_uri: Text | None = None
     keys: None = None
+
+    @property
+    def kind(self) -> str:
+        """Where its deployments run."""
+        return "Kubernetes" if self.compute else "Managed"
 
 
 P = TypeVar("P", bound=Part)

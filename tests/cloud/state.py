@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from flask import request
 
@@ -49,6 +49,7 @@ class State:
         keys: Primary and secondary key, by id of their endpoint.
         token_seconds: How long an endpoint's own token holds.
         quota: Limits in cores by family of machines; a family that is not named has none.
+        role_assignments: As ARM shows them; see `arm.authorization.assignment`.
         traffic: What the scoring hosts answered.
         folder: Where deployments are laid out.
     """
@@ -63,6 +64,7 @@ class State:
     keys: dict[str, list[str]] = field(default_factory=dict)
     token_seconds: float = 3600.0
     quota: dict[str, int] = field(default_factory=dict)
+    role_assignments: list[dict[str, Any]] = field(default_factory=list)
     traffic: Traffic = field(default_factory=Traffic)
     folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="cloud-")))
 
