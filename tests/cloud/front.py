@@ -10,7 +10,7 @@ from typing import Any
 from flask import Blueprint, Flask, Request, Response, request
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from tests.cloud import blobs, login, names, scoring
+from tests.cloud import batch_scoring, blobs, login, names, registries, scoring
 from tests.cloud.arm import management
 from tests.cloud.errors import ArmError
 from tests.cloud.state import State, current
@@ -43,9 +43,10 @@ class Front:
         self.state: State
         self._apps = {
             names.MANAGEMENT: _app("management", management.blueprints()),
+            names.REGISTRIES.partition(".")[2]: _app("registries", registries.blueprints()),
             names.LOGIN: _app("login", [login.blueprint]),
             names.STORAGE: _app("blobs", [blobs.blueprint]),
-            names.INFERENCE: _app("scoring", [scoring.blueprint]),
+            names.INFERENCE: _app("scoring", [batch_scoring.blueprint, scoring.blueprint]),
         }
         self._server = make_server(
             "127.0.0.1", 0, self, threaded=True, request_handler=_Handler, ssl_context=context

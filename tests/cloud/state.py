@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -22,6 +23,12 @@ if TYPE_CHECKING:
 
 WORKSPACE = Workspace(
     "20000000-0000-4000-8000-000000000001", "moderation-group", "moderation-workspace"
+)
+
+REGISTRY = "moderation-registry"
+REGISTRY_ID = (
+    f"/subscriptions/{WORKSPACE.subscription}/resourceGroups/{WORKSPACE.resource_group}"
+    f"/providers/Microsoft.MachineLearningServices/registries/{REGISTRY}"
 )
 
 
@@ -50,6 +57,7 @@ class State:
         token_seconds: How long an endpoint's own token holds.
         quota: Limits in cores by family of machines; a family that is not named has none.
         role_assignments: As ARM shows them; see `arm.authorization.assignment`.
+        background: Threads of batch jobs and of mirrored requests.
         traffic: What the scoring hosts answered.
         folder: Where deployments are laid out.
     """
@@ -65,15 +73,9 @@ class State:
     token_seconds: float = 3600.0
     quota: dict[str, int] = field(default_factory=dict)
     role_assignments: list[dict[str, Any]] = field(default_factory=list)
+    background: list[threading.Thread] = field(default_factory=list)
     traffic: Traffic = field(default_factory=Traffic)
     folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="cloud-")))
-
-    def registry_id(self, name: str) -> str:
-        """Resource id of a registry."""
-        return (
-            f"/subscriptions/{WORKSPACE.subscription}/resourceGroups/{WORKSPACE.resource_group}"
-            f"/providers/Microsoft.MachineLearningServices/registries/{name}"
-        )
 
     def deployments(self) -> list[Resource]:
         """All online deployments of the workspace."""
@@ -97,9 +99,15 @@ class State:
         if container is not None:
             container.stop()
 
+    def finish(self) -> None:
+        """Wait for batch jobs and mirrored requests."""
+        for thread in list(self.background):
+            thread.join()
+
     def close(self) -> None:
         """End everything."""
         self.operations.close()
+        self.finish()
         for deployment_id in list(self.containers):
             self.stop_container(deployment_id)
         shutil.rmtree(self.folder)
