@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 from pydantic import (
     AfterValidator,
@@ -17,6 +17,8 @@ from pydantic import (
     Field,
     StringConstraints,
     ValidationError,
+    ValidationInfo,
+    field_validator,
 )
 from pydantic.alias_generators import to_camel
 
@@ -33,6 +35,15 @@ class Part(BaseModel):
     model_config = ConfigDict(
         alias_generator=to_camel, populate_by_name=True, extra="forbid", protected_namespaces=()
     )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _any_case(cls, value: Any, info: ValidationInfo) -> Any:
+        """Azure does not mind the letter case of an enumeration's values."""
+        annotation = cls.model_fields[str(info.field_name)].annotation
+        if get_origin(annotation) is Literal and isinstance(value, str):
+            return {o.lower(): o for o in get_args(annotation)}.get(value.lower(), value)
+        return value
 
 
 def _positive(value: timedelta) -> timedelta:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -108,8 +109,8 @@ class State:
         """End everything."""
         self.operations.close()
         self.finish()
-        for deployment_id in list(self.containers):
-            self.stop_container(deployment_id)
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(self.stop_container, list(self.containers)))
         shutil.rmtree(self.folder)
 
 

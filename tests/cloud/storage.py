@@ -97,6 +97,12 @@ class Storage:
             with target.open("wb") as file:
                 client.download_blob(name).readinto(file)
 
+    def read(self, uri: str) -> bytes:
+        """The content of one blob."""
+        located = self.locate(uri)
+        assert located is not None, uri
+        return self._client(located[0]).download_blob(located[1]).readall()
+
     def upload(self, uri: str, content: bytes) -> None:
         """Write one blob."""
         located = self.locate(uri)
