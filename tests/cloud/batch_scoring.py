@@ -36,7 +36,7 @@ def invoke() -> Response:
     sent = (request.get_json() or {}).get("properties") or {}
     job_name = sent.get("name") or f"batchjob-{uuid.uuid4()}"
     recipe = _recipe(state, deployment, sent, job_name)
-    job = state.store.put(f"{jobs.COLLECTION}/{job_name}", {}, _properties(recipe))
+    job = state.store.put(f"{jobs.COLLECTION}/{job_name}", {}, _properties(endpoint, recipe))
     thread = threading.Thread(target=_run, args=(state, job, recipe), daemon=True)
     state.background.append(thread)
     thread.start()
@@ -74,13 +74,13 @@ def _recipe(
     )
 
 
-def _properties(recipe: batch_job.BatchRecipe) -> dict[str, Any]:
+def _properties(endpoint: Resource, recipe: batch_job.BatchRecipe) -> dict[str, Any]:
     return {
         "jobType": "Pipeline",
         "status": "Running",
         "experimentName": "batch",
         "displayName": "batch",
-        "properties": {},
+        "properties": {"endpoint": endpoint.name},
         "tags": {},
         "services": {},
         "inputs": {},

@@ -93,6 +93,24 @@ class CodeConfiguration(Part):
     scoring_script: Annotated[str, StringConstraints(min_length=1, pattern=r"\.py$")]
 
 
+class Collection(Part):
+    """One data collection of a deployment."""
+
+    data_collection_mode: Literal["Enabled", "Disabled"]
+    data_id: Text
+    sampling_rate: Annotated[float, Field(ge=0, le=1)] = 1.0
+    client_id: Text | None = None
+
+
+class DataCollector(Part):
+    """What a deployment keeps of its traffic."""
+
+    collections: dict[str, Collection]
+    rolling_rate: Literal["Year", "Month", "Day", "Hour", "Minute"] = "Hour"
+    sampling_rate: Annotated[float, Field(ge=0, le=1)] = 1.0
+    request_logging: dict[str, Any] | None = None
+
+
 class Deployment(Part):
     """Properties of an online deployment."""
 
@@ -113,7 +131,7 @@ class Deployment(Part):
     startup_probe: Probe | None = None
     egress_public_network_access: Literal["Enabled", "Disabled"] = "Enabled"
     private_network_connection: bool | None = None
-    data_collector: dict[str, Any] | None = None
+    data_collector: DataCollector | None = None
     container_resource_requirements: dict[str, Any] | None = None
     provisioning_state: Text | None = None
 

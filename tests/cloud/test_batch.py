@@ -68,6 +68,8 @@ def test_a_folder_of_photos(cloud: Cloud, batch: MLClient, code: Path, tmp_path:
 
     shown = cloud.state.store.get(job.id)
     assert shown.properties["status"] == "Completed", shown.properties
+    assert batch.jobs.get(job.name).status == "Completed"
+    assert [j.name for j in batch.batch_endpoints.list_jobs("moderate-many")] == [job.name]
     text = cloud.state.storage.read(shown.properties["outputs"]["score"]["uri"]).decode()
     rows = [json.loads(row[0]) for row in csv.reader(io.StringIO(text), delimiter=" ")]
     levels = {Path(row["file"]).name: row["level"] for row in rows}

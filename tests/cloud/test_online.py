@@ -11,7 +11,12 @@ from pathlib import Path
 import pytest
 import requests
 from azure.ai.ml import MLClient
-from azure.ai.ml.entities import ManagedOnlineEndpoint, OnlineRequestSettings
+from azure.ai.ml.entities import (
+    DataCollector,
+    DeploymentCollection,
+    ManagedOnlineEndpoint,
+    OnlineRequestSettings,
+)
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 
 from scripts.local_server import ROOT
@@ -128,6 +133,17 @@ def test_limits_of_a_deployment(cloud: Cloud, endpoint: MLClient, tmp_path: Path
         statuses = [r.status_code for r in pool.map(lambda _: post(endpoint, b"0.5"), range(6))]
     assert 429 in statuses
     assert statuses.count(200) >= 1
+
+
+def test_data_collection_of_a_deployment(endpoint: MLClient, tmp_path: Path) -> None:
+    collector = DataCollector(
+        collections={"model_outputs": DeploymentCollection(enabled="True")}, sampling_rate=0.5
+    )
+    wanted = deployment(script(tmp_path, SLEEPER), data_collector=collector)
+    endpoint.online_deployments.begin_create_or_update(wanted).result()
+    assert endpoint.data.get("moderate-blue-model_outputs", version="1").type == "uri_folder"
+    shown = endpoint.online_deployments.get("blue", "moderate").data_collector
+    assert shown.collections["model_outputs"].enabled == "true"
 
 
 def test_a_container_that_crashes(cloud: Cloud, endpoint: MLClient, tmp_path: Path) -> None:

@@ -38,6 +38,8 @@ def accept(
         find_asset(state, wanted.code_configuration.code_id, "code")
     if wanted.model is not None:
         find_asset(state, wanted.model, "model")
+    for collection in wanted.data_collector.collections.values() if wanted.data_collector else ():
+        find_asset(state, collection.data_id, "data asset")
     if wanted.environment_id is None:
         raise invalid_fields({"EnvironmentId": ["An environment is required."]})
     find_asset(state, wanted.environment_id, "environment")
