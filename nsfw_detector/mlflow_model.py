@@ -54,8 +54,9 @@ class NsfwDetectorModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]  # mlf
         """
         results = self.detector.detect([to_source(cell) for cell in cells(model_input)])
         names = columns(self.detector.info.labels)
+        rows = [dict.fromkeys(names) | to_row(result) for result in results]
         # dtype=object keeps None, which is null in JSON; NaN would not be JSON at all.
-        return pd.DataFrame([to_row(result) for result in results], columns=names, dtype=object)
+        return pd.DataFrame(rows, columns=names, dtype=object)
 
 
 def columns(labels: Sequence[str]) -> list[str]:
