@@ -58,12 +58,12 @@ def ensure_environment(client: MLClient, path: Path, *, dry_run: bool) -> Outcom
     digest = environment_digest(path)
     for _ in range(ATTEMPTS):
         environment = load_environment(path)
-        latest = max(_versions(client, environment.name), key=_number, default=None)
+        latest = max(_versions(client, str(environment.name)), key=_number, default=None)
         if latest is not None and (latest.tags or {}).get(DIGEST_TAG) == digest:
             return Outcome("environment", f"{environment.name}:{latest.version}", "exists")
         # The SDK itself would first try to overwrite the latest version.
         # An archived version is not used any more, but its number is taken.
-        taken = _versions(client, environment.name, archived=True)
+        taken = _versions(client, str(environment.name), archived=True)
         environment.version = str(max(map(_number, taken), default=0) + 1)
         environment.tags = {**(environment.tags or {}), DIGEST_TAG: digest}
         why = "what it is built from has changed" if latest else ""
