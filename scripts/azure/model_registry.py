@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
+from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 
 from scripts.azure.errors import OperatorError
 
@@ -18,6 +18,8 @@ IDENTITY = "content_sha256"
 """Property that tells whether a version is the same as what is to be registered."""
 
 ATTEMPTS = 5
+PATH_TAKEN = "Asset paths cannot be updated"
+"""How the service says that a version exists and is of other files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,7 @@ def register(client: MLClient, registration: Registration) -> tuple[str, bool]:
             return str(existing.version), False
         try:
             return str(_create(client, registration).version), True
-        except Exception as error:
+        except HttpResponseError as error:
             if not _is_worth_another_look(error):
                 raise
     raise OperatorError(
@@ -107,15 +109,11 @@ def _update_tags(client: MLClient, model: Any, tags: Mapping[str, str]) -> None:
         client.models.create_or_update(model)
 
 
-def _is_worth_another_look(error: Exception) -> bool:
+def _is_worth_another_look(error: HttpResponseError) -> bool:
     """Whether the state has changed in a way that the next attempt can deal with.
 
     - Somebody else took the version that the service had named: the next attempt gets another.
     - An upload broke off before the file by which the SDK knows its own uploads: it then refuses
       to overwrite the others. By now that file is there, and the next attempt overwrites all.
     """
-    from azure.ai.ml.exceptions import AssetPathException
-
-    if isinstance(error, AssetPathException | ResourceExistsError):
-        return True
-    return isinstance(error, HttpResponseError) and error.status_code == 409
+    return error.status_code == 409 or PATH_TAKEN in str(error)
