@@ -73,8 +73,7 @@ def ensure_environment(client: MLClient, path: Path, *, dry_run: bool) -> Outcom
         try:
             client.environments.create_or_update(environment)
         except ResourceExistsError:
-            # Somebody else took the version; or an upload had broken off before the file by which
-            # the SDK knows its own uploads, which is there by now, so that it overwrites them.
+            # Somebody else took the version; or an upload had broken off, as `model_registry` says.
             continue
         return Outcome("environment", name, "made", why)
     raise OperatorError(f"{path.name} could not be registered.", "Run it again.")

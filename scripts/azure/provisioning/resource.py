@@ -59,7 +59,7 @@ def _ensure(
     what = f"{kind} {wanted.name}"
 
     def get_state() -> str:
-        return str(operations.get(wanted.name).provisioning_state)
+        return _state(operations.get(wanted.name))
 
     existing = _get(lambda: operations.get(wanted.name))
     if existing is None:
@@ -67,10 +67,10 @@ def _ensure(
             return Outcome(kind, wanted.name, "would be made")
         perform(what, lambda: operations.begin_create_or_update(wanted), get_state)
         return Outcome(kind, wanted.name, "made")
-    if existing.provisioning_state in UNDER_WAY and not dry_run:
+    if _state(existing) in UNDER_WAY and not dry_run:
         wait_for(what, get_state)  # another run began it
         existing = operations.get(wanted.name)
-    if existing.provisioning_state in ("Failed", "Canceled"):
+    if _state(existing) in ("Failed", "Canceled"):
         how = "see why in the portal, delete it, and run this again"
         return Outcome(kind, wanted.name, "failed", how)
     different = _differences(wanted, existing, fields)
@@ -82,6 +82,11 @@ def _get(get: Callable[[], Any]) -> Any | None:
         return get()
     except ResourceNotFoundError:
         return None
+
+
+def _state(resource: Any) -> str:
+    state = resource.provisioning_state
+    return str(getattr(state, "value", state))  # some kinds of resource have an enumeration
 
 
 def _differences(wanted: Any, existing: Any, fields: tuple[str, ...]) -> str:
