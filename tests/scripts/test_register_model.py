@@ -17,7 +17,8 @@ from nsfw_detector import Detector
 from nsfw_detector.checkpoint import Checkpoint
 from scripts.azure.model_card import DEMO_WARNING
 from scripts.azure.model_facts import DEMO, gather
-from scripts.azure.workspace import connect
+from scripts.azure.model_registry import versions
+from scripts.azure.workspace import connect, connect_registry
 from scripts.local_server import ROOT
 from tests.cloud.cloud import Cloud
 
@@ -48,8 +49,7 @@ def succeed(cloud: Cloud, *arguments: str | Path) -> str:
 
 
 def models(cloud: Cloud, name: str = "nsfw-image-detector") -> list[Any]:
-    client = connect(cloud.workspace)
-    return sorted(client.models.list(name=name), key=lambda model: int(model.version))
+    return sorted(versions(connect(cloud.workspace), name), key=lambda model: int(model.version))
 
 
 def puts(cloud: Cloud, path: str) -> int:
@@ -183,6 +183,20 @@ def test_demo_never_becomes_the_latest_of_a_model_that_moderates(cloud: Cloud, o
     assert len(models(cloud, "nsfw-demo")) == 1
 
 
+def test_registry(cloud: Cloud, own: Path) -> None:
+    flags = ("--registry", cloud.registry)
+    assert f"nsfw-image-detector:1 in registry {cloud.registry}" in succeed(cloud, own, *flags)
+    again = succeed(cloud, own, *flags, "--metric", "recall=0.9")
+    assert "Already registered, nothing uploaded: azureml:nsfw-image-detector:1" in again
+    write_optimised(own, Checkpoint.load(own).sha256)
+    assert "nsfw-image-detector:2" in succeed(cloud, own, *flags)
+    client = connect_registry(cloud.registry, cloud.workspace)
+    first = client.models.get("nsfw-image-detector", version="1")
+    assert first.tags["metric.recall"] == "0.9"
+    assert first.properties["sha256"] == Checkpoint.load(own).sha256
+    assert not models(cloud)  # none in the workspace
+
+
 def test_mlflow_format(cloud: Cloud, own: Path) -> None:
     for _ in range(2):
         succeed(cloud, own, "--format", "mlflow")
@@ -226,6 +240,19 @@ def kill_when(cloud: Cloud, path: str, arguments: Sequence[str]) -> None:
     finally:
         process.kill()
         process.wait()
+
+
+def test_upload_that_broke_off_before_its_first_file(cloud: Cloud, own: Path) -> None:
+    """The SDK knows its own uploads by their first file, and refuses to overwrite any without."""
+    succeed(cloud, own)
+    storage = cloud.state.storage
+    located = storage.locate(models(cloud)[0].path)
+    assert located is not None
+    container, path = located
+    storage._client(container).delete_blob(f"{path}/MODEL_CARD.md")
+    cloud.state.store.remove(f"{cloud.workspace.arm_id}/models/nsfw-image-detector")
+    assert "Registered: azureml:nsfw-image-detector:1" in succeed(cloud, own)
+    assert len(storage.files(models(cloud)[0].path)) == 3
 
 
 def test_version_taken_by_another_at_the_same_moment(cloud: Cloud, own: Path) -> None:
