@@ -73,7 +73,7 @@ def check_roles(context: Context) -> Iterator[Finding]:
             yield context.document.error(
                 f"the identity of {context.endpoint_name} lacks {need.role} on "
                 f"{str(scope).rsplit('/', 1)[-1]}",
-                need.why,
+                f"{need.why} (Roles that it has through a group are not seen here.)",
                 f"az role assignment create --role '{need.role}' --scope {scope} "
                 f"--assignee-object-id {principals[0]} --assignee-principal-type ServicePrincipal",
             )
@@ -96,9 +96,9 @@ def _held_roles(context: Context, scope: str, principal: str) -> Iterator[str]:
     from azure.mgmt.authorization import AuthorizationManagementClient
 
     with AuthorizationManagementClient(credential(), context.workspace.subscription) as client:
-        # This filter gives groups' roles as well, and those on what contains the resource.
+        # Gives those on the resource, on what contains it, and on parts of it.
         assignments = client.role_assignments.list_for_scope(
-            scope, filter=f"assignedTo('{principal}')"
+            scope, filter=f"principalId eq '{principal}'"
         )
         for assignment in assignments:
             if scope.lower().startswith(str(assignment.scope).lower().rstrip("/")):
