@@ -8,7 +8,7 @@ from typing import Any
 from azure.core.exceptions import ResourceNotFoundError
 
 from scripts.azure.checks import locks
-from scripts.azure.checks.context import Context
+from scripts.azure.checks.context import Context, state_of
 from scripts.azure.findings import Finding
 
 MAKE = {
@@ -54,7 +54,7 @@ def check_compute(context: Context) -> Iterator[Finding]:
             "python -m scripts.provision.",
         )
         return
-    state = str(compute.provisioning_state)
+    state = state_of(compute)
     if state != "Succeeded":
         yield context.document.error(
             f"compute {name} is in the state {state}",
@@ -85,6 +85,8 @@ def _check_lock(context: Context, environment: Any) -> Iterator[Finding]:
 
 
 def _find(assets: Any, reference: str) -> Any:
+    from azure.ai.ml.exceptions import ValidationErrorType, ValidationException
+
     try:
         if "@" in reference:
             name, label = reference.split("@", 1)
@@ -92,4 +94,8 @@ def _find(assets: Any, reference: str) -> Any:
         name, _, version = reference.partition(":")
         return assets.get(name, version)
     except ResourceNotFoundError:
+        return None
+    except ValidationException as error:  # the SDK's way of saying so for a label
+        if error.error_type != ValidationErrorType.RESOURCE_NOT_FOUND:
+            raise
         return None

@@ -74,7 +74,8 @@ def _quotas(context: Context) -> Iterator[Quota]:
         )
         name = _name(fields)
         limit = fields.get("limit")
-        used = fields.get("current_value", fields.get("currentValue"))
+        # The SDK leaves its own field empty and adds one under the service's name.
+        used = fields.get("current_value") or fields.get("currentValue")
         if not foreign and "lowpriority" not in _plain(name) and limit is not None:
             yield Quota(name, int(used or 0), int(limit))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from scripts.azure.checks.context import Context
+from scripts.azure.checks.context import Context, state_of
 from scripts.azure.findings import Finding
 
 BUSY = ("creating", "updating", "deleting", "provisioning")
@@ -21,7 +21,7 @@ def check_endpoint_state(context: Context) -> Iterator[Finding]:
             "workspace in the region has the name shows when it is made"
         )
         return
-    state = str(endpoint.provisioning_state or "unknown")
+    state = state_of(endpoint)
     if state.lower() in BUSY:
         yield document.error(
             f"endpoint {name} is in the state {state}",
@@ -42,7 +42,7 @@ def check_endpoint_state(context: Context) -> Iterator[Finding]:
 def check_deployment_states(context: Context) -> Iterator[Finding]:
     """Look at the deployments that the endpoint has."""
     for name, deployment in context.deployments.items():
-        state = str(deployment.provisioning_state or "unknown")
+        state = state_of(deployment)
         if state.lower() in BUSY:
             yield context.document.error(
                 f"deployment {name} of {context.endpoint_name} is in the state {state}",
