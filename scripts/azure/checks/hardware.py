@@ -115,8 +115,7 @@ def quota_cores(size: str, instances: int) -> int:
         instances: How many run.
     """
     family = SIZES[size.lower()]
-    # Whole numbers, because 1.2 x 5 is a little more than 6.
-    counted = math.ceil(instances * 12 / 10) if family.reserve else instances
+    counted = math.ceil(1.2 * instances) if family.reserve else instances
     return counted * family.sizes[size.lower()]
 
 
