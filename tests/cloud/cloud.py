@@ -16,7 +16,7 @@ from tests.cloud.arm.paths import WORKSPACE_ID
 from tests.cloud.azurite import Azurite
 from tests.cloud.front import Front
 from tests.cloud.log import Sent
-from tests.cloud.state import WORKSPACE, PlannedFailure, State
+from tests.cloud.state import REGISTRY, WORKSPACE, PlannedFailure, State
 from tests.cloud.storage import Storage
 
 REDIRECT = Path(__file__).parent / "redirect"
@@ -29,11 +29,13 @@ class Cloud:
     Attributes:
         state: Everything that exists in it; see `State`.
         workspace: The workspace that exists.
+        registry: Name of the registry that exists.
     """
 
     def __init__(self, front: Front, azurite: Azurite, authority: Path) -> None:
         self.state = State(Storage(azurite))
         self.workspace: Workspace = WORKSPACE
+        self.registry = REGISTRY
         self._front = front
         self._authority = authority
         self.state.store.put(WORKSPACE_ID, workspaces.fields(), workspaces.properties())
@@ -121,6 +123,10 @@ class Cloud:
     def exists(self, path: str) -> bool:
         """Whether a resource exists, by its path below the workspace: `models/m/versions/1`."""
         return self.state.store.find(f"{WORKSPACE_ID}/{path}") is not None
+
+    def finish(self) -> None:
+        """Wait for the batch jobs and mirrored requests that are under way."""
+        self.state.finish()
 
     def close(self) -> None:
         """End everything that runs in it."""

@@ -8,10 +8,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from flask import Blueprint, Flask, Request, Response, request
+from werkzeug.exceptions import HTTPException
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from tests.cloud import blobs, login, names, scoring
+from tests.cloud import batch_scoring, blobs, login, names, registries, scoring
 from tests.cloud.arm import management
+from tests.cloud.arm.paths import canonical
 from tests.cloud.errors import ArmError
 from tests.cloud.state import State, current
 
@@ -43,9 +45,10 @@ class Front:
         self.state: State
         self._apps = {
             names.MANAGEMENT: _app("management", management.blueprints()),
+            names.REGISTRIES.partition(".")[2]: _app("registries", registries.blueprints()),
             names.LOGIN: _app("login", [login.blueprint]),
             names.STORAGE: _app("blobs", [blobs.blueprint]),
-            names.INFERENCE: _app("scoring", [scoring.blueprint]),
+            names.INFERENCE: _app("scoring", [batch_scoring.blueprint, scoring.blueprint]),
         }
         self._server = make_server(
             "127.0.0.1", 0, self, threaded=True, request_handler=_Handler, ssl_context=context
@@ -56,6 +59,7 @@ class Front:
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         environ["cloud.state"] = self.state
+        environ["PATH_INFO"] = canonical(environ["PATH_INFO"])
         host = str(environ.get("HTTP_HOST", "")).partition(":")[0].lower()
         for suffix, app in self._apps.items():
             if host == suffix or host.endswith("." + suffix):
@@ -76,4 +80,11 @@ def _app(name: str, blueprints: Iterable[Blueprint]) -> Flask:
     for blueprint in blueprints:
         app.register_blueprint(blueprint)
     app.register_error_handler(ArmError, lambda error: error.response())
+    app.register_error_handler(HTTPException, _unknown)
     return app
+
+
+def _unknown(error: HTTPException) -> Response:
+    """Say plainly what the stand-in does not have, so that nobody looks for it elsewhere."""
+    what = f"The stand-in has no {request.method} {request.path} ({error.code} {error.name})."
+    return ArmError(error.code or 500, "NotInStandIn", what).response()

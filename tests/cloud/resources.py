@@ -50,7 +50,7 @@ class Resource:
     def body(self) -> dict[str, Any]:
         """As ARM shows it."""
         return {
-            "id": self.id,
+            "id": _shown_id(self.id),
             "name": self.name,
             "type": self.type,
             **deepcopy(self.fields),
@@ -122,6 +122,12 @@ class Store:
                 if key.startswith(prefix) and "/" not in key[len(prefix) :]
             ]
         return sorted(found, key=lambda resource: resource.created)
+
+
+def _shown_id(resource_id: str) -> str:
+    """Assets of registries are shown with their address."""
+    _, registry, path = resource_id.partition("/registries/")
+    return f"azureml://registries/{path}" if registry else resource_id
 
 
 def _now() -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 from pydantic import (
     AfterValidator,
@@ -17,6 +17,8 @@ from pydantic import (
     Field,
     StringConstraints,
     ValidationError,
+    ValidationInfo,
+    field_validator,
 )
 from pydantic.alias_generators import to_camel
 
@@ -33,6 +35,15 @@ class Part(BaseModel):
     model_config = ConfigDict(
         alias_generator=to_camel, populate_by_name=True, extra="forbid", protected_namespaces=()
     )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _any_case(cls, value: Any, info: ValidationInfo) -> Any:
+        """Azure does not mind the letter case of an enumeration's values."""
+        annotation = cls.model_fields[str(info.field_name)].annotation
+        if get_origin(annotation) is Literal and isinstance(value, str):
+            return {o.lower(): o for o in get_args(annotation)}.get(value.lower(), value)
+        return value
 
 
 def _positive(value: timedelta) -> timedelta:
@@ -82,17 +93,35 @@ class CodeConfiguration(Part):
     scoring_script: Annotated[str, StringConstraints(min_length=1, pattern=r"\.py$")]
 
 
+class Collection(Part):
+    """One data collection of a deployment."""
+
+    data_collection_mode: Literal["Enabled", "Disabled"]
+    data_id: Text
+    sampling_rate: Annotated[float, Field(ge=0, le=1)] = 1.0
+    client_id: Text | None = None
+
+
+class DataCollector(Part):
+    """What a deployment keeps of its traffic."""
+
+    collections: dict[str, Collection]
+    rolling_rate: Literal["Year", "Month", "Day", "Hour", "Minute"] = "Hour"
+    sampling_rate: Annotated[float, Field(ge=0, le=1)] = 1.0
+    request_logging: dict[str, Any] | None = None
+
+
 class Deployment(Part):
     """Properties of an online deployment."""
 
     endpoint_compute_type: Literal["Managed", "Kubernetes"]
     description: Text | None = None
-    properties: dict[str, Any] = {}
+    properties: dict[str, Any] = Field(default_factory=dict)
     model: Text | None = None
     model_mount_path: Text | None = None
     code_configuration: CodeConfiguration | None = None
     environment_id: Text | None = None
-    environment_variables: Texts = {}
+    environment_variables: Texts = Field(default_factory=dict)
     instance_type: Text | None = None
     app_insights_enabled: bool = False
     scale_settings: ScaleSettings = ScaleSettings()
@@ -102,7 +131,7 @@ class Deployment(Part):
     startup_probe: Probe | None = None
     egress_public_network_access: Literal["Enabled", "Disabled"] = "Enabled"
     private_network_connection: bool | None = None
-    data_collector: dict[str, Any] | None = None
+    data_collector: DataCollector | None = None
     container_resource_requirements: dict[str, Any] | None = None
     provisioning_state: Text | None = None
 
@@ -112,15 +141,20 @@ class Endpoint(Part):
 
     auth_mode: Literal["Key", "AMLToken", "AADToken"]
     description: Text | None = None
-    properties: dict[str, Any] = {}
+    properties: dict[str, Any] = Field(default_factory=dict)
     compute: Text | None = None
-    traffic: dict[str, Percent] = {}
-    mirror_traffic: dict[str, Annotated[int, Field(ge=0, le=50)]] = {}
+    traffic: dict[str, Percent] = Field(default_factory=dict)
+    mirror_traffic: dict[str, Annotated[int, Field(ge=0, le=50)]] = Field(default_factory=dict)
     public_network_access: Literal["Enabled", "Disabled"] = "Enabled"
     provisioning_state: Text | None = None
     scoring_uri: Text | None = None
     swagger_uri: Text | None = None
     keys: None = None
+
+    @property
+    def kind(self) -> str:
+        """Where its deployments run."""
+        return "Kubernetes" if self.compute else "Managed"
 
 
 P = TypeVar("P", bound=Part)

@@ -105,4 +105,6 @@ def _mirror(state: State, endpoint: Resource) -> None:
         elapsed = (time.monotonic() - started) * 1000
         state.traffic.count(Scored(when, deployment, status, elapsed, mirrored=True))
 
-    threading.Thread(target=send, daemon=True).start()
+    thread = threading.Thread(target=send, daemon=True)
+    state.background.append(thread)
+    thread.start()

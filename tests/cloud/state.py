@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from flask import request
 
@@ -22,6 +24,12 @@ if TYPE_CHECKING:
 
 WORKSPACE = Workspace(
     "20000000-0000-4000-8000-000000000001", "moderation-group", "moderation-workspace"
+)
+
+REGISTRY = "moderation-registry"
+REGISTRY_ID = (
+    f"/subscriptions/{WORKSPACE.subscription}/resourceGroups/{WORKSPACE.resource_group}"
+    f"/providers/Microsoft.MachineLearningServices/registries/{REGISTRY}"
 )
 
 
@@ -49,6 +57,8 @@ class State:
         keys: Primary and secondary key, by id of their endpoint.
         token_seconds: How long an endpoint's own token holds.
         quota: Limits in cores by family of machines; a family that is not named has none.
+        role_assignments: As ARM shows them; see `arm.authorization.assignment`.
+        background: Threads of batch jobs and of mirrored requests.
         traffic: What the scoring hosts answered.
         folder: Where deployments are laid out.
     """
@@ -63,15 +73,10 @@ class State:
     keys: dict[str, list[str]] = field(default_factory=dict)
     token_seconds: float = 3600.0
     quota: dict[str, int] = field(default_factory=dict)
+    role_assignments: list[dict[str, Any]] = field(default_factory=list)
+    background: list[threading.Thread] = field(default_factory=list)
     traffic: Traffic = field(default_factory=Traffic)
     folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="cloud-")))
-
-    def registry_id(self, name: str) -> str:
-        """Resource id of a registry."""
-        return (
-            f"/subscriptions/{WORKSPACE.subscription}/resourceGroups/{WORKSPACE.resource_group}"
-            f"/providers/Microsoft.MachineLearningServices/registries/{name}"
-        )
 
     def deployments(self) -> list[Resource]:
         """All online deployments of the workspace."""
@@ -95,11 +100,17 @@ class State:
         if container is not None:
             container.stop()
 
+    def finish(self) -> None:
+        """Wait for batch jobs and mirrored requests."""
+        for thread in list(self.background):
+            thread.join()
+
     def close(self) -> None:
         """End everything."""
         self.operations.close()
-        for deployment_id in list(self.containers):
-            self.stop_container(deployment_id)
+        self.finish()
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(self.stop_container, list(self.containers)))
         shutil.rmtree(self.folder)
 
 

@@ -6,6 +6,7 @@ import re
 import uuid
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from azure.storage.blob import (
     BlobServiceClient,
@@ -19,7 +20,7 @@ from tests.cloud.azurite import ACCOUNT, KEY, Azurite
 
 HOST = f"{ACCOUNT}.{names.STORAGE}"
 BLOB_URL = re.compile(rf"https://{re.escape(HOST)}(?::443)?/([^/?]+)/?([^?]*)")
-DATASTORE_URI = re.compile(r"azureml:/.*/datastores/([^/]+)/paths/(.*)")
+DATASTORE_URI = re.compile(r"azureml:/(?:/|/.*/)datastores/([^/]+)/paths/(.*)")
 
 
 class Storage:
@@ -60,6 +61,12 @@ class Storage:
         """Address of a container, as clients see it."""
         return f"https://{HOST}/{container}"
 
+    def upload_reference(self) -> dict[str, Any]:
+        """A new container and the signed address at which one may upload into it."""
+        url = self.url(container := self.new_container("upload"))
+        signed = {"credentialType": "SAS", "sasUri": f"{url}?{self.sas(container)}"}
+        return {"blobUri": url, "storageAccountArmId": "", "credential": signed}
+
     def locate(self, uri: str) -> tuple[str, str] | None:
         """The container and path of a blob address or datastore address; None if it is neither."""
         if blob := BLOB_URL.match(uri):
@@ -89,6 +96,18 @@ class Storage:
             target.parent.mkdir(parents=True, exist_ok=True)
             with target.open("wb") as file:
                 client.download_blob(name).readinto(file)
+
+    def read(self, uri: str) -> bytes:
+        """The content of one blob."""
+        located = self.locate(uri)
+        assert located is not None, uri
+        return self._client(located[0]).download_blob(located[1]).readall()
+
+    def upload(self, uri: str, content: bytes) -> None:
+        """Write one blob."""
+        located = self.locate(uri)
+        assert located is not None, uri
+        self._client(located[0]).upload_blob(located[1], content, overwrite=True)
 
     def _client(self, container: str) -> ContainerClient:
         return self._service.get_container_client(container)

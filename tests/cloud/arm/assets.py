@@ -14,14 +14,15 @@ from tests.cloud.state import current
 KINDS = "any(models, environments, codes, components, data)"
 
 
-def blueprint(name: str, scope: str) -> Blueprint:
+def blueprint(name: str, scope: str, prefix: str = "") -> Blueprint:
     """The views of one workspace's or registry's assets.
 
     Args:
         name: Of the blueprint.
         scope: Resource id of the workspace or registry.
+        prefix: What paths have before it.
     """
-    views = Blueprint(name, __name__, url_prefix=scope)
+    views = Blueprint(name, __name__, url_prefix=prefix + scope)
 
     @views.get(f"/<{KINDS}:kind>")
     def list_containers(kind: str) -> dict[str, Any]:
@@ -74,20 +75,11 @@ def blueprint(name: str, scope: str) -> Blueprint:
         upload_type = request.get_json().get("pendingUploadType")
         if upload_type != "TemporaryBlobReference":
             raise ArmError(400, "UserError", f"Unknown pendingUploadType: {upload_type}.")
-        storage = current().storage
-        container = storage.new_container("upload")
-        url = storage.url(container)
+        reference = current().storage.upload_reference()
         return {
-            "pendingUploadId": container,
+            "pendingUploadId": reference["blobUri"].rpartition("/")[2],
             "pendingUploadType": upload_type,
-            "blobReferenceForConsumption": {
-                "blobUri": url,
-                "storageAccountArmId": "",
-                "credential": {
-                    "credentialType": "SAS",
-                    "sasUri": f"{url}?{storage.sas(container)}",
-                },
-            },
+            "blobReferenceForConsumption": reference,
         }
 
     return views

@@ -11,6 +11,7 @@ from tests.cloud.errors import ArmError
 # azure-mgmt-authorization use, by the provider that the path names last.
 API_VERSIONS = {
     "microsoft.machinelearningservices": {
+        "2021-10-01-dataplanepreview",  # registries
         "2022-02-01-preview",
         "2022-05-01",
         "2022-10-01",
@@ -32,11 +33,11 @@ API_VERSIONS = {
 }
 
 
-def check_request() -> None:
-    """Refuse what Azure Resource Manager refuses before it looks at the resource.
+def check_token() -> None:
+    """Refuse a request without a token for management.
 
     Raises:
-        ArmError: 401 without a token for management; 400 without an api-version that is known.
+        ArmError: 401.
     """
     if not tokens.accepts(request.headers.get("Authorization"), f"https://{names.MANAGEMENT}"):
         raise ArmError(
@@ -45,6 +46,15 @@ def check_request() -> None:
             "The access token is missing, expired or for another audience.",
             headers={"WWW-Authenticate": f'Bearer authorization_uri="https://{names.LOGIN}"'},
         )
+
+
+def check_request() -> None:
+    """Refuse what Azure Resource Manager refuses before it looks at the resource.
+
+    Raises:
+        ArmError: 401 without a token for management; 400 without an api-version that is known.
+    """
+    check_token()
     version = request.args.get("api-version")
     if not version:
         raise ArmError(

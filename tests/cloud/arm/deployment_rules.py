@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from tests.cloud.arm import skus
+from tests.cloud.arm.references import find_asset
 from tests.cloud.container import Recipe
 from tests.cloud.errors import ArmError, invalid_fields
 from tests.cloud.resources import Resource
 from tests.cloud.schemas import DEPLOYMENT_NAME, MAX_TIMEOUT, Deployment, parse
 from tests.cloud.state import State
-
-ASSET_ID = re.compile(
-    r"(?:azureml:)?(/subscriptions/.+/workspaces/[^/]+/[^/]+/[^/]+/versions/[^/]+)"
-)
-REGISTRY_ID = re.compile(r"azureml://registries/([^/]+)/([^/]+)/([^/]+)/versions/([^/]+)")
 
 
 def accept(
@@ -40,12 +35,14 @@ def accept(
     if wanted.endpoint_compute_type == "Managed":
         skus.check(state, wanted.instance_type, count, old)
     if wanted.code_configuration is not None:
-        _asset(state, wanted.code_configuration.code_id, "code")
+        find_asset(state, wanted.code_configuration.code_id, "code")
     if wanted.model is not None:
-        _asset(state, wanted.model, "model")
+        find_asset(state, wanted.model, "model")
+    for collection in wanted.data_collector.collections.values() if wanted.data_collector else ():
+        find_asset(state, collection.data_id, "data asset")
     if wanted.environment_id is None:
         raise invalid_fields({"EnvironmentId": ["An environment is required."]})
-    _asset(state, wanted.environment_id, "environment")
+    find_asset(state, wanted.environment_id, "environment")
     return wanted
 
 
@@ -57,9 +54,9 @@ def recipe(state: State, wanted: Deployment) -> Recipe:
     """
     if wanted.code_configuration is None:
         raise ArmError(400, "NotImplemented", "The stand-in needs a code configuration.")
-    code = _asset(state, wanted.code_configuration.code_id, "code")
-    model = _asset(state, wanted.model, "model") if wanted.model else None
-    environment = _asset(state, wanted.environment_id or "", "environment")
+    code = find_asset(state, wanted.code_configuration.code_id, "code")
+    model = find_asset(state, wanted.model, "model") if wanted.model else None
+    environment = find_asset(state, wanted.environment_id or "", "environment")
     routes = environment.properties.get("inferenceConfig") or {}
     probe = wanted.liveness_probe
     return Recipe(
@@ -73,18 +70,3 @@ def recipe(state: State, wanted: Deployment) -> Recipe:
             probe.initial_delay + probe.failure_threshold * probe.period
         ).total_seconds(),
     )
-
-
-def _asset(state: State, reference: str, what: str) -> Resource:
-    """The asset version that a deployment names by its resource id or registry address."""
-    if match := ASSET_ID.fullmatch(reference):
-        found = state.store.find(match[1])
-    elif match := REGISTRY_ID.fullmatch(reference):
-        found = state.store.find(
-            state.registry_id(match[1]) + f"/{match[2]}/{match[3]}/versions/{match[4]}"
-        )
-    else:
-        raise invalid_fields({what.title(): [f"'{reference}' is no id of a {what} version."]})
-    if found is None:
-        raise ArmError(400, "BadRequest", f"The {what} '{reference}' does not exist.")
-    return found

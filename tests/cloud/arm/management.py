@@ -6,8 +6,15 @@ from flask import Blueprint
 
 from tests.cloud.arm import (
     assets,
+    authorization,
+    batch_deployments,
+    batch_endpoints,
+    capacity,
     checks,
+    computes,
     datastores,
+    jobs,
+    monitor,
     online_deployments,
     online_endpoints,
     operation_status,
@@ -24,6 +31,13 @@ def blueprints() -> list[Blueprint]:
         assets.blueprint("assets", WORKSPACE_ID),
         online_endpoints.blueprint,
         online_deployments.blueprint,
+        batch_endpoints.blueprint,
+        batch_deployments.blueprint,
+        jobs.blueprint,
+        computes.blueprint,
+        capacity.blueprint,
+        authorization.blueprint,
+        monitor.blueprint,
         operation_status.blueprint,
     ]
     for part in parts:

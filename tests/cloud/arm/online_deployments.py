@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
+from tests.cloud.arm import provisioning
 from tests.cloud.arm.deployment_rules import accept, recipe
 from tests.cloud.arm.online_endpoints import COLLECTION
 from tests.cloud.container import Container
@@ -40,17 +41,21 @@ def put(endpoint: str, deployment: str) -> Response:
     state, sent = current(), request.get_json()
     owner = state.store.get(f"{COLLECTION}/{endpoint}")
     deployment_id = f"{owner.id}/deployments/{deployment}"
-    with state.store.lock:
-        state.operations.require_free(owner.id)
-        old = state.store.find(deployment_id)
-        if old is not None and old.state == "Failed" and old.id.lower() not in state.containers:
-            raise invalid_fields({"": [UNRECOVERABLE.format(deployment)]})
-        wanted = accept(state, owner, deployment, sent, old)
-        properties = {**shown(wanted), "provisioningState": "Updating" if old else "Creating"}
-        resource = state.store.put(deployment_id, {**sent, "kind": "Managed"}, properties)
-        resource.properties["properties"]["azureml.onlineendpointid"] = owner.id
-    operation = state.operations.start(owner.id, lambda: _provision(state, resource, wanted))
-    return state.operations.accepted(operation, resource, 200 if old else 201)
+    old = state.store.find(deployment_id)
+    state.operations.require_free(owner.id)
+    if old is not None and old.state == "Failed" and old.id.lower() not in state.containers:
+        raise invalid_fields({"": [UNRECOVERABLE.format(deployment)]})
+    wanted = accept(state, owner, deployment, sent, old)
+    properties = shown(wanted)
+    properties["properties"]["azureml.onlineendpointid"] = owner.id
+    return provisioning.put(
+        state,
+        deployment_id,
+        {**sent, "kind": wanted.endpoint_compute_type},
+        properties,
+        scope=owner.id,
+        work=lambda resource: _replace_container(state, resource, wanted),
+    )
 
 
 @blueprint.delete("/<deployment>")
@@ -60,7 +65,6 @@ def delete(endpoint: str, deployment: str) -> Response:
     resource = state.store.find(f"{owner.id}/deployments/{deployment}")
     if resource is None:
         return Response(status=204)
-    state.operations.require_free(owner.id)
     for field in ("traffic", "mirrorTraffic"):
         if owner.properties[field].get(resource.name):
             raise ArmError(
@@ -68,13 +72,9 @@ def delete(endpoint: str, deployment: str) -> Response:
                 "BadRequest",
                 f"Deployment '{resource.name}' has {field} and cannot be deleted. Set it to 0.",
             )
-    resource.properties["provisioningState"] = "Deleting"
-
-    def finish() -> None:
-        state.stop_container(resource.id)
-        state.store.remove(resource.id)
-
-    return state.operations.accepted(state.operations.start(owner.id, finish), None, 202)
+    return provisioning.delete(
+        state, resource.id, scope=owner.id, work=lambda: state.stop_container(resource.id)
+    )
 
 
 @blueprint.post("/<deployment>/getLogs")
@@ -109,17 +109,8 @@ def _get(endpoint: str, deployment: str) -> Resource:
     return current().store.get(f"{COLLECTION}/{endpoint}/deployments/{deployment}")
 
 
-def _provision(state: State, resource: Resource, wanted: Deployment) -> None:
-    """Start the container, unless the one that runs is of the same recipe."""
-    try:
-        _replace_container(state, resource, wanted)
-    except Exception:
-        resource.properties["provisioningState"] = "Failed"
-        raise
-    resource.properties["provisioningState"] = "Succeeded"
-
-
 def _replace_container(state: State, resource: Resource, wanted: Deployment) -> None:
+    """Start the container, unless the one that runs is of the same recipe."""
     planned = state.failures.get(resource.name)
     if planned is not None:
         state.logs[resource.id.lower()] = planned.log

@@ -9,6 +9,7 @@ from typing import Any
 from flask import Blueprint, Response, request
 
 from tests.cloud import names, tokens
+from tests.cloud.arm import provisioning
 from tests.cloud.arm.paths import WORKSPACE_ID
 from tests.cloud.errors import ArmError, invalid_fields
 from tests.cloud.resources import Resource
@@ -41,39 +42,24 @@ def put(endpoint: str) -> Response:
         raise invalid_fields({"Identity": ["A managed online endpoint needs an identity."]})
     wanted = parse(Endpoint, sent.get("properties"))
     check_traffic(state, endpoint_id, wanted)
-    with state.store.lock:
-        state.operations.require_free(endpoint_id)
-        old = state.store.find(endpoint_id)
-        properties = {**shown(wanted), **_addresses(endpoint)}
-        properties["provisioningState"] = "Creating" if old is None else "Updating"
-        resource = state.store.put(endpoint_id, {**sent, "kind": "Managed"}, properties)
-        resource.fields["identity"] = old.fields["identity"] if old else _identity(sent["identity"])
-        if old is None:
-            state.keys[endpoint_id.lower()] = [secrets.token_hex(16), secrets.token_hex(16)]
-
-    def finish() -> None:
-        resource.properties["provisioningState"] = "Succeeded"
-
-    operation = state.operations.start(endpoint_id, finish)
-    return state.operations.accepted(operation, resource, 201 if old is None else 200)
+    old = state.store.find(endpoint_id)
+    state.operations.require_free(endpoint_id)
+    if old is None:
+        state.keys[endpoint_id.lower()] = [secrets.token_hex(16), secrets.token_hex(16)]
+    kept = {**sent, "kind": wanted.kind, "identity": identity_for(old, sent)}
+    return provisioning.put(state, endpoint_id, kept, {**shown(wanted), **_addresses(endpoint)})
 
 
 @blueprint.delete("/<endpoint>")
 def delete(endpoint: str) -> Response:
     state = current()
     endpoint_id = f"{COLLECTION}/{endpoint}"
-    resource = state.store.find(endpoint_id)
-    if resource is None:
-        return Response(status=204)
-    state.operations.require_free(endpoint_id)
-    resource.properties["provisioningState"] = "Deleting"
 
-    def finish() -> None:
+    def stop() -> None:
         for deployment in state.store.children(f"{endpoint_id}/deployments"):
             state.stop_container(deployment.id)
-        state.store.remove(endpoint_id)
 
-    return state.operations.accepted(state.operations.start(endpoint_id, finish), None, 202)
+    return provisioning.delete(state, endpoint_id, work=stop)
 
 
 @blueprint.post("/<endpoint>/listKeys")
@@ -137,7 +123,11 @@ def _addresses(endpoint: str) -> dict[str, str]:
     return {"scoringUri": f"{host}/score", "swaggerUri": f"{host}/swagger.json"}
 
 
-def _identity(sent: dict[str, Any]) -> dict[str, Any]:
-    if sent["type"] == "UserAssigned":
-        return sent
+def identity_for(old: Resource | None, sent: dict[str, Any]) -> dict[str, Any]:
+    """The identity that an endpoint shows: its own, kept when it is changed, or the one given."""
+    wanted = sent.get("identity") or {"type": "SystemAssigned"}
+    if wanted["type"] == "UserAssigned":
+        return dict(wanted)
+    if old is not None and old.fields["identity"]["type"] == "SystemAssigned":
+        return dict(old.fields["identity"])
     return {"type": "SystemAssigned", "principalId": str(uuid.uuid4()), "tenantId": tokens.TENANT}

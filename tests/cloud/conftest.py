@@ -1,8 +1,7 @@
-"""The stand-in, driven by the real SDK."""
+"""What the tests of the stand-in share."""
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,7 @@ from scripts.azure.workspace import connect
 from scripts.local_server import ROOT
 from tests.cloud.cloud import Cloud
 
-SAMPLE = ROOT / "samples" / "requests" / "native.json"
+SERVING = ("score.py", "swagger3.json", "nsfw_detector")
 
 
 @pytest.fixture
@@ -33,25 +32,41 @@ def client(cloud: Cloud) -> MLClient:
 
 @pytest.fixture
 def code(tmp_path: Path) -> Path:
+    """The code that serves, and nothing else."""
     folder = tmp_path / "code"
     folder.mkdir()
-    shutil.copy(ROOT / "score.py", folder)
-    shutil.copy(ROOT / "swagger3.json", folder)
-    shutil.copytree(
-        ROOT / "nsfw_detector", folder / "nsfw_detector", ignore=shutil.ignore_patterns("*.pyc")
-    )
+    for name in SERVING:
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, folder)
     return folder
 
 
 @pytest.fixture
-def environment(tmp_path: Path) -> Environment:
+def assets(client: MLClient, tmp_path: Path) -> MLClient:
+    """The client of a workspace that has the model `demo` and the environment `serving`."""
+    client.models.create_or_update(Model(name="demo", path=ROOT / "models" / "demo"))
     context = tmp_path / "context"
     context.mkdir()
     (context / "Dockerfile").write_text("FROM scratch\n")
-    return Environment(name="serving", build=BuildContext(path=str(context)))
+    client.environments.create_or_update(
+        Environment(name="serving", build=BuildContext(path=str(context)))
+    )
+    return client
+
+
+@pytest.fixture
+def endpoint(assets: MLClient) -> MLClient:
+    """The same, with the online endpoint `moderate`, too."""
+    wanted = ManagedOnlineEndpoint(name="moderate", auth_mode="key")
+    assets.online_endpoints.begin_create_or_update(wanted).result()
+    return assets
 
 
 def deployment(code: Path, **changes: Any) -> ManagedOnlineDeployment:
+    """A deployment `blue` of the endpoint `moderate`."""
     fields: dict[str, Any] = {
         "name": "blue",
         "endpoint_name": "moderate",
@@ -68,22 +83,8 @@ def deployment(code: Path, **changes: Any) -> ManagedOnlineDeployment:
     return ManagedOnlineDeployment(**{**fields, **changes})
 
 
-def test_from_files_to_an_answer(
-    cloud: Cloud, client: MLClient, code: Path, environment: Environment
-) -> None:
-    model = client.models.create_or_update(Model(name="demo", path=ROOT / "models" / "demo"))
-    assert model.version == "1"
-    assert client.environments.create_or_update(environment).version == "1"
-    client.online_endpoints.begin_create_or_update(
-        ManagedOnlineEndpoint(name="moderate", auth_mode="key")
-    ).result()
-    client.online_deployments.begin_create_or_update(deployment(code)).result()
-    endpoint = client.online_endpoints.get("moderate")
-    endpoint.traffic = {"blue": 100}
-    client.online_endpoints.begin_create_or_update(endpoint).result()
-
-    answer = json.loads(client.online_endpoints.invoke("moderate", request_file=SAMPLE))
-
-    assert answer["model"]["name"] == "nsfw-detector-demo"
-    assert "Healthy" not in answer
-    assert "gunicorn" in client.online_deployments.get_logs("blue", "moderate", lines=50)
+def set_traffic(client: MLClient, **traffic: int) -> None:
+    """Route the traffic of `moderate`."""
+    wanted = client.online_endpoints.get("moderate")
+    wanted.traffic = traffic
+    client.online_endpoints.begin_create_or_update(wanted).result()
