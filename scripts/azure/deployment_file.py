@@ -82,13 +82,13 @@ def read_deployment(
     return DeploymentFile(path, entity, is_batch)
 
 
-def pin_versions(client: MLClient, deployment: DeploymentFile) -> dict[str, str]:
+def pin_versions(client: MLClient, deployment: DeploymentFile) -> str | None:
     """Replace `@latest` of the model and environment by the version that it means now.
 
     What is deployed can then be told, compared and made again.
 
     Returns:
-        What the registered model says about itself (its tags and properties).
+        SHA-256 of the registered model's weights, as `sha256:...`; None if it does not tell.
 
     Raises:
         OperatorError: The model or environment is not in the workspace.
@@ -103,7 +103,8 @@ def pin_versions(client: MLClient, deployment: DeploymentFile) -> dict[str, str]
         if asset is not None:
             setattr(entity, field, f"{asset.name}:{asset.version}")
             model = asset if field == "model" else model
-    return {**(model.tags or {}), **(model.properties or {})} if model else {}
+    sha256 = {**(model.tags or {}), **(model.properties or {})}.get("sha256") if model else None
+    return f"sha256:{sha256}" if sha256 else None
 
 
 def fingerprint(deployment: DeploymentFile) -> str:

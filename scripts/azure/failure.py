@@ -84,9 +84,13 @@ def operation_error(deployment: Any) -> str:
 
     uri = (deployment.properties or {}).get("AzureAsyncOperationUri")
     if uri:
-        policies = [RetryPolicy(), BearerTokenCredentialPolicy(credential(), ARM_SCOPE)]
+        policies: list[Any] = [
+            RetryPolicy(),
+            BearerTokenCredentialPolicy(credential(), ARM_SCOPE),
+        ]
+        client: PipelineClient[Any, Any] = PipelineClient(uri, policies=policies)
         try:
-            answer = PipelineClient(uri, policies=policies).send_request(HttpRequest("GET", uri))
+            answer = client.send_request(HttpRequest("GET", uri))
             told = answer.json().get("error") or {}
         except (AzureError, ValueError):
             told = {}
