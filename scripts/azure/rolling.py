@@ -162,7 +162,7 @@ def find_way_back(endpoint: Any, healthy: Sequence[str]) -> Rollout:
     """
     known = Rollout.of(endpoint)
     now = live(endpoint)
-    if known and (not known.done or now == {known.to: 100}):
+    if known and (not known.done or now.get(known.to)):
         if missing := sorted(set(known.before) - set(healthy)):
             raise OperatorError(
                 f"The traffic before was {show(known.before)}, but {', '.join(missing)} cannot "
