@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from azure.core.exceptions import ResourceNotFoundError
@@ -172,7 +173,7 @@ class Inventory:
         return [
             Item(
                 f"autoscale setting {setting.name}",
-                lambda n=str(setting.name): remove_setting(self._monitor, self._workspace, n),
+                partial(remove_setting, self._monitor, self._workspace, str(setting.name)),
             )
             for setting in find_settings(self._monitor, self._workspace, target)
         ]

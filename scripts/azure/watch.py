@@ -15,7 +15,9 @@ from scripts.azure.smoke import Scorer
 
 SLACK_MS = 50.0
 """Differences in latency below this are never a breach."""
-Z_95 = 1.645
+CHANCE = 0.01
+"""Failures that would come about by chance less often than this are a breach. Small, because a step
+is looked at many times."""
 
 ReadMetrics = Callable[[str, datetime], Requests | None]
 
@@ -144,7 +146,7 @@ class Watch:
 
     def _is_worse(self, failed: float, total: float, old_failed: float, old_total: float) -> bool:
         tolerated = (old_failed / old_total if old_total else 0.0) + self._limits.errors / 100
-        return at_least_rate(failed, total) > tolerated
+        return exceeds(failed, total, tolerated)
 
     def _show(self, elapsed: float, probes: dict[str, Probes], new: Requests | None) -> None:
         parts = []
@@ -164,15 +166,30 @@ class Watch:
         )
 
 
-def at_least_rate(failed: float, total: float) -> float:
-    """The failure rate that is exceeded with 95 % confidence (Wilson's lower bound).
+def exceeds(failed: float, total: float, rate: float) -> bool:
+    """Whether so many failures can hardly be chance, were the true rate no higher than `rate`.
 
-    One failure among few requests weighs little, the same share of many requests weighs fully.
+    The exact binomial test: one failure among few requests proves nothing, the same share of many
+    requests does.
+
+    Args:
+        failed: Failed requests.
+        total: All requests.
+        rate: Tolerated share of failures.
     """
-    if not failed or not total:
-        return 0.0
-    failed = min(failed, total)
-    rate, z2 = failed / total, Z_95**2
-    centre = rate + z2 / (2 * total)
-    spread = Z_95 * math.sqrt(rate * (1 - rate) / total + z2 / (4 * total**2))
-    return max(0.0, (centre - spread) / (1 + z2 / total))
+    k, n = round(failed), round(total)
+    if k == 0 or rate >= 1:
+        return False
+    if rate <= 0:
+        return True
+    fewer = math.fsum(
+        math.exp(
+            math.lgamma(n + 1)
+            - math.lgamma(i + 1)
+            - math.lgamma(n - i + 1)
+            + i * math.log(rate)
+            + (n - i) * math.log1p(-rate)
+        )
+        for i in range(k)
+    )
+    return 1 - fewer < CHANCE
