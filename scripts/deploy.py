@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from scripts.azure import batch_default, preflight
 from scripts.azure.command import new_parser, run
-from scripts.azure.deploying import ensure_deployed, get_deployment, is_current
+from scripts.azure.deploying import ensure_deployed, get_deployment, is_current, state_of
 from scripts.azure.deployment_file import (
     DeploymentFile,
     fingerprint,
@@ -122,7 +122,7 @@ def say_what_would_be_done(
     elif existing is None:
         print("Would create the deployment.")
     else:
-        print(f"Would update the deployment, which is {existing.provisioning_state}.")
+        print(f"Would update the deployment, which is {state_of(existing)}.")
     if deployment.is_batch:
         return
     before = live(get_endpoint(client, deployment.endpoint))

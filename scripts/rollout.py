@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 from scripts.azure import preflight
 from scripts.azure.agreement import compare, render, write_report
 from scripts.azure.command import new_parser, run
+from scripts.azure.deploying import state_of
 from scripts.azure.deployment_file import pin_versions, read_deployment
 from scripts.azure.errors import OperatorError
 from scripts.azure.metrics import RequestMetrics, connect_monitor
@@ -141,7 +142,7 @@ def go_back(client: MLClient, arguments: argparse.Namespace) -> None:
 
 def deployment_states(client: MLClient, endpoint: str) -> dict[str, str]:
     """The deployments of an online endpoint, and their provisioning states."""
-    return {d.name: d.provisioning_state for d in client.online_deployments.list(endpoint)}
+    return {d.name: state_of(d) for d in client.online_deployments.list(endpoint)}
 
 
 def say_what_would_be_done(

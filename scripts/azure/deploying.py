@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from azure.ai.ml import MLClient
 
 MISSING = "not there"
+UNRECOVERABLE = "unrecoverable state"
+"""What Azure says of a deployment whose very first provisioning failed; it takes no updates."""
 CONFLICT_WAIT = 10.0
 MOST_CONFLICTS = 6
 
@@ -27,11 +29,17 @@ def get_deployment(client: MLClient, deployment: DeploymentFile) -> Any:
         return None
 
 
+def state_of(thing: Any) -> str:
+    """Provisioning state; the SDK gives text or an enumeration."""
+    state = thing.provisioning_state
+    return str(getattr(state, "value", state))
+
+
 def is_current(existing: Any, mark: str) -> bool:
     """Whether a deployment is healthy and was made from the same fields, versions and code."""
     return bool(
         existing is not None
-        and existing.provisioning_state == "Succeeded"
+        and state_of(existing) == "Succeeded"
         and (existing.tags or {}).get(FINGERPRINT_TAG) == mark
     )
 
@@ -56,11 +64,11 @@ def ensure_deployed(client: MLClient, deployment: DeploymentFile) -> bool:
     what = f"deployment {deployment.name}"
     for _ in range(MOST_CONFLICTS):
         existing = get_deployment(client, deployment)
-        if existing is not None and existing.provisioning_state in UNDER_WAY:
+        if existing is not None and state_of(existing) in UNDER_WAY:
             print(f"Another run began this: waiting for {what}.")
             wait_for(what, lambda: _state(client, deployment))
             existing = get_deployment(client, deployment)
-            if existing is not None and existing.provisioning_state == "Failed":
+            if existing is not None and state_of(existing) == "Failed":
                 raise _failed(client, deployment, operation_error(existing))
         if is_current(existing, mark):
             print(f"{what.capitalize()} is up to date.")
@@ -68,37 +76,45 @@ def ensure_deployed(client: MLClient, deployment: DeploymentFile) -> bool:
         try:
             _put(client, deployment, mark, existing, what)
         except HttpResponseError as error:
-            if error.status_code != 409:
+            if error.status_code in (401, 403):
                 raise
-            time.sleep(CONFLICT_WAIT)  # the endpoint or the deployment is being changed
+            if error.status_code == 409:  # the endpoint or the deployment is being changed
+                time.sleep(CONFLICT_WAIT)
+            elif UNRECOVERABLE in str(error):
+                print(f"An earlier {what} never started; Azure wants it deleted first.")
+                delete_deployment(client, deployment)
+            else:
+                raise _failed(client, deployment, describe(error)) from None
         else:
             return True
-    raise _failed(client, deployment, "409: other changes of the endpoint did not end.")
+    raise _failed(client, deployment, "Conflict: other changes of the endpoint did not end.")
+
+
+def delete_deployment(client: MLClient, deployment: DeploymentFile) -> None:
+    """Delete a deployment and wait until it is gone."""
+    perform(
+        f"deletion of {deployment.name}",
+        lambda: _operations(client, deployment).begin_delete(deployment.name, deployment.endpoint),
+        lambda: _state(client, deployment),
+    )
 
 
 def _put(client: MLClient, deployment: DeploymentFile, mark: str, existing: Any, what: str) -> None:
     entity = deployment.entity
     entity.tags = {**(entity.tags or {}), FINGERPRINT_TAG: mark}
-    verb = "Creating" if existing is None else f"Updating (was {existing.provisioning_state})"
+    verb = "Creating" if existing is None else f"Updating (was {state_of(existing)})"
     print(f"{verb} {what}; this takes 5 to 20 minutes.", flush=True)
     operations = _operations(client, deployment)
-    try:
-        state = perform(
-            what,
-            lambda: operations.begin_create_or_update(entity),
-            lambda: _state(client, deployment),
-        )
-    except HttpResponseError as error:
-        if error.status_code in (401, 403, 409):
-            raise
-        raise _failed(client, deployment, describe(error)) from None
-    if state == "Failed":
-        raise _failed(client, deployment, "Failed, without a reason.")
+    perform(
+        what,
+        lambda: operations.begin_create_or_update(entity),
+        lambda: _state(client, deployment),
+    )
 
 
 def _state(client: MLClient, deployment: DeploymentFile) -> str:
     existing = get_deployment(client, deployment)
-    return str(existing.provisioning_state) if existing is not None else MISSING
+    return state_of(existing) if existing is not None else MISSING
 
 
 def _failed(client: MLClient, deployment: DeploymentFile, error: str) -> Exception:

@@ -76,7 +76,7 @@ def operation_error(deployment: Any) -> str:
         deployment: As the SDK returned it; its properties name the operation.
 
     Returns:
-        Code and message; a sentence saying that there is no record, where there is none.
+        Code and message; where there is no record, a sentence that says so.
     """
     from azure.core import PipelineClient
     from azure.core.pipeline.policies import BearerTokenCredentialPolicy, RetryPolicy
@@ -96,4 +96,4 @@ def operation_error(deployment: Any) -> str:
             told = {}
         if told:
             return f"{told.get('code')}: {told.get('message')}"
-    return f"Its provisioning state is {deployment.provisioning_state}, without a reason."
+    return "Azure tells no reason."

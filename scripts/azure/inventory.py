@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from azure.core.exceptions import ResourceNotFoundError
 
 from scripts.azure.autoscaling import deployment_id, find_settings, remove_setting
+from scripts.azure.deploying import state_of
 from scripts.azure.errors import OperatorError
 from scripts.azure.traffic import live, set_traffic, shift, show
 from scripts.azure.waiting import perform
@@ -184,7 +185,7 @@ class Inventory:
                 found = operations.get(*names)
             except ResourceNotFoundError:
                 return "gone"
-            return str(found.provisioning_state)
+            return state_of(found)
 
         def remove() -> None:
             try:
