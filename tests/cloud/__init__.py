@@ -1,0 +1,1 @@
+"""A stand-in for Azure on this machine: see README.md."""
