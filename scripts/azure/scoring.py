@@ -1,0 +1,223 @@
+"""Score images at an online endpoint, or at a server on this machine.
+
+Each request has one image. The endpoint makes batches of what several clients or threads send, so
+nothing is gained by packing images together, while a repeat, a refusal or the deadline of a request
+would then concern all of them. Round trips are hidden by sending from several threads.
+
+The image travels as a form (`multipart/form-data`), which costs 200 bytes more than the bare file:
+an image that cannot be scored is then told inside a 200. As the answer to a bare file it would be a
+status, which Azure turns into 424 and counts as a failure of the deployment.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.filepost import encode_multipart_formdata
+
+from scripts.azure.authorization import Authorization, endpoint_authorization
+from scripts.azure.errors import OperatorError
+from scripts.azure.patience import Patience
+from scripts.azure.scoring_errors import ScoringError, from_answer
+
+if TYPE_CHECKING:
+    from azure.ai.ml import MLClient
+
+MOST_CONNECTIONS = 64
+CONNECT_TIMEOUT = 10.0
+DEPLOYMENT_HEADER = "azureml-model-deployment"
+# Codes that our server gives in an image's place, but which are not the image's fault.
+TRANSIENT = {"deadline_exceeded": 504, "inference_failed": 500}
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """What came back for one image.
+
+    Attributes:
+        result: The image's entry of the answer's `results`: level, decision, scores ..., or its
+            `error` if it cannot be scored.
+        model: Which model answered: name, version, digest, engine.
+        seconds: Time of the attempt that was answered, without those before it and the waits.
+        attempts: How often the image was sent.
+    """
+
+    result: dict[str, Any]
+    model: dict[str, Any]
+    seconds: float
+    attempts: int
+
+
+def no_authorization() -> str:
+    """For servers that ask for none."""
+    return ""
+
+
+class ScoringClient:
+    """A client of one endpoint, with connections that are kept. Safe from several threads.
+
+    Args:
+        url: The scoring URI.
+        authorization: Gives the value of the `Authorization` header; empty for none.
+        deployment: Which deployment shall answer; by default Azure picks one by traffic.
+        timeout: Seconds for one image, all attempts and waits together.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        authorization: Callable[[], str] = no_authorization,
+        deployment: str | None = None,
+        timeout: float = 60.0,
+    ) -> None:
+        self.url = url
+        self._authorization = authorization
+        self._timeout = timeout
+        self._closed = threading.Event()
+        self._session = requests.Session()
+        self._session.mount("https://", HTTPAdapter(pool_maxsize=MOST_CONNECTIONS))
+        self._session.mount("http://", HTTPAdapter(pool_maxsize=MOST_CONNECTIONS))
+        if deployment:
+            self._session.headers[DEPLOYMENT_HEADER] = deployment
+
+    def score(self, image: bytes, options: Mapping[str, Any] | None = None) -> Scored:
+        """Score an image, again where that may help.
+
+        Args:
+            image: A file's bytes.
+            options: `return` and `policy`, as docs/http.md describes them.
+
+        Raises:
+            ScoringError: There is no result, and the image is not to blame.
+        """
+        fields: dict[str, Any] = {"image": (None, image, "application/octet-stream")}
+        if options:
+            fields["options"] = json.dumps(options)
+        body, content_type = encode_multipart_formdata(fields)
+        patience = Patience(self._timeout)
+        attempts, renewed = 0, False
+        while True:
+            attempts += 1
+            header = self._authorization()
+            try:
+                return self._attempt(body, content_type, header, patience.left, attempts)
+            except ScoringError as error:
+                error.attempts = attempts
+                wait = patience.wait_after(error)
+                if error.status in (401, 403) and not renewed:
+                    renewed, wait = True, self._renew(header)
+                if wait is None or self._closed.wait(wait):
+                    raise
+
+    def close(self) -> None:
+        """Close the connections; threads that wait to send an image again give up at once."""
+        self._closed.set()
+        self._session.close()
+
+    def _renew(self, refused: str) -> float | None:
+        if not isinstance(self._authorization, Authorization):
+            return None
+        self._authorization.renew(refused)
+        return 0.0
+
+    def _attempt(
+        self, body: bytes, content_type: str, authorization: str, left: float, attempts: int
+    ) -> Scored:
+        started = time.monotonic()
+        # Half of the time, so that a connection which went dead leaves some for another attempt.
+        timeout = min(left, max(1.0, self._timeout / 2))
+        try:
+            answer = self._session.post(
+                self.url,
+                data=body,
+                headers={"Content-Type": content_type},
+                auth=_Header(authorization),
+                timeout=(min(CONNECT_TIMEOUT, timeout), timeout),
+                allow_redirects=False,
+            )
+        except requests.Timeout:
+            raise ScoringError(
+                f"No answer from {self.url} in {timeout:.0f} s.", 0, "timeout"
+            ) from None
+        except requests.RequestException as error:
+            raise _unreachable(self.url, error) from None
+        if answer.status_code != 200:
+            raise from_answer(answer)
+        result, model = _read(answer)
+        return Scored(result, model, time.monotonic() - started, attempts)
+
+
+class _Header(requests.auth.AuthBase):
+    """Sets the header; without it requests would take a password from ~/.netrc."""
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        if self._value:
+            request.headers["Authorization"] = self._value
+        return request
+
+
+def _unreachable(url: str, error: requests.RequestException) -> ScoringError:
+    cause = error.args[0] if error.args else error
+    reason = getattr(cause, "reason", cause)
+    return ScoringError(
+        f"{url} cannot be reached: {reason}",
+        0,
+        "unreachable",
+        "Check the URL, the network and the proxy. An endpoint without public network access is "
+        "reached from its own network only.",
+    )
+
+
+def _read(answer: requests.Response) -> tuple[dict[str, Any], dict[str, Any]]:
+    try:
+        body = answer.json()
+        [result] = body["results"]
+        model = dict(body["model"])
+        error = result.get("error")
+    except (ValueError, LookupError, TypeError, AttributeError):
+        raise ScoringError(
+            f"What answers at {answer.url} is not this package.",
+            200,
+            "answer_invalid",
+            "Check the URL: a scoring URI ends with /score.",
+        ) from None
+    if error and error["code"] in TRANSIENT:
+        status = TRANSIENT[error["code"]]
+        raise ScoringError(error["message"], status, error["code"])
+    return result, model
+
+
+def connect_endpoint(
+    client: MLClient, endpoint: str, deployment: str | None = None, timeout: float = 60.0
+) -> ScoringClient:
+    """Make the client of an online endpoint of the workspace.
+
+    Args:
+        client: The SDK's client of the workspace.
+        endpoint: Name of the endpoint.
+        deployment: Which deployment shall answer; by default Azure picks one by traffic.
+        timeout: Seconds for one image, all attempts and waits together.
+
+    Raises:
+        OperatorError: The endpoint has no scoring URI yet.
+        AzureError: The endpoint does not exist, or its key may not be read.
+    """
+    found = client.online_endpoints.get(endpoint)
+    if not found.scoring_uri:
+        raise OperatorError(
+            f"Endpoint {endpoint} has no scoring URI yet: it is {found.provisioning_state}.",
+            "Wait until it is made, or look at it: `az ml online-endpoint show`.",
+        )
+    return ScoringClient(
+        found.scoring_uri, endpoint_authorization(client, endpoint), deployment, timeout
+    )
