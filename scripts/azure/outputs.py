@@ -134,6 +134,6 @@ def printable(name: str) -> str:
 
 
 def _csv_line(values: Sequence[object]) -> str:
-    line = io.StringIO()
-    csv.writer(line, lineterminator="").writerow(values)
-    return line.getvalue()
+    line = io.StringIO(newline="")
+    csv.writer(line).writerow(values)  # quotes the characters of its own line ending, \r\n
+    return line.getvalue().removesuffix("\r\n")

@@ -9,6 +9,9 @@ from pathlib import Path
 
 from scripts.azure.errors import OperatorError
 
+BEGIN = '{"file": "'
+"""What every line of results begins with."""
+
 
 def finished_files(path: Path) -> set[str]:
     """Prepare a file of JSON lines for going on where an earlier run stopped.
@@ -31,7 +34,8 @@ def finished_files(path: Path) -> set[str]:
             if "error" not in row:
                 kept.setdefault(row["file"], line.rstrip("\n") + "\n")
         except (ValueError, KeyError, TypeError):
-            if number < len(lines):
+            cut_off = number == len(lines) and line[: len(BEGIN)] == BEGIN[: len(line)]
+            if not cut_off:
                 raise OperatorError(
                     f"Line {number} of {path} is not a result of this script.",
                     "Give --output another name, or mend the file.",
