@@ -7,11 +7,26 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import requests
+
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient
 
 EARLY = 120.0
 """A token is renewed this many seconds before it expires."""
+
+
+class Header(requests.auth.AuthBase):
+    """Sets the header on a request; without it requests would take a password from ~/.netrc."""
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Called by requests."""
+        if self._value:
+            request.headers["Authorization"] = self._value
+        return request
 
 
 class Authorization:

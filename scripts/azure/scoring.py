@@ -15,44 +15,27 @@ import json
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import requests
+from azure.core.exceptions import ResourceNotFoundError
 from requests.adapters import HTTPAdapter
 from urllib3.filepost import encode_multipart_formdata
 
-from scripts.azure.authorization import Authorization, endpoint_authorization
+from scripts.azure.authorization import Authorization, Header, endpoint_authorization
 from scripts.azure.errors import OperatorError
 from scripts.azure.patience import Patience
-from scripts.azure.scoring_errors import ScoringError, from_answer
+from scripts.azure.scored import Scored, read_answer
+from scripts.azure.scoring_errors import ScoringError, from_answer, unreachable
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient
 
+__all__ = ["Scored", "ScoringClient", "ScoringError", "connect_endpoint"]
+
 MOST_CONNECTIONS = 64
 CONNECT_TIMEOUT = 10.0
 DEPLOYMENT_HEADER = "azureml-model-deployment"
-# Codes that our server gives in an image's place, but which are not the image's fault.
-TRANSIENT = {"deadline_exceeded": 504, "inference_failed": 500}
-
-
-@dataclass(frozen=True, slots=True)
-class Scored:
-    """What came back for one image.
-
-    Attributes:
-        result: The image's entry of the answer's `results`: level, decision, scores ..., or its
-            `error` if it cannot be scored.
-        model: Which model answered: name, version, digest, engine.
-        seconds: Time of the attempt that was answered, without those before it and the waits.
-        attempts: How often the image was sent.
-    """
-
-    result: dict[str, Any]
-    model: dict[str, Any]
-    seconds: float
-    attempts: int
 
 
 def no_authorization() -> str:
@@ -132,13 +115,13 @@ class ScoringClient:
     ) -> Scored:
         started = time.monotonic()
         # Half of the time, so that a connection which went dead leaves some for another attempt.
-        timeout = min(left, max(1.0, self._timeout / 2))
+        timeout = max(1.0, min(left, self._timeout / 2))
         try:
             answer = self._session.post(
                 self.url,
                 data=body,
                 headers={"Content-Type": content_type},
-                auth=_Header(authorization),
+                auth=Header(authorization),
                 timeout=(min(CONNECT_TIMEOUT, timeout), timeout),
                 allow_redirects=False,
             )
@@ -147,54 +130,11 @@ class ScoringClient:
                 f"No answer from {self.url} in {timeout:.0f} s.", 0, "timeout"
             ) from None
         except requests.RequestException as error:
-            raise _unreachable(self.url, error) from None
+            raise unreachable(self.url, error) from None
         if answer.status_code != 200:
             raise from_answer(answer)
-        result, model = _read(answer)
+        result, model = read_answer(answer)
         return Scored(result, model, time.monotonic() - started, attempts)
-
-
-class _Header(requests.auth.AuthBase):
-    """Sets the header; without it requests would take a password from ~/.netrc."""
-
-    def __init__(self, value: str) -> None:
-        self._value = value
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        if self._value:
-            request.headers["Authorization"] = self._value
-        return request
-
-
-def _unreachable(url: str, error: requests.RequestException) -> ScoringError:
-    cause = error.args[0] if error.args else error
-    reason = getattr(cause, "reason", cause)
-    return ScoringError(
-        f"{url} cannot be reached: {reason}",
-        0,
-        "unreachable",
-        "Check the URL, the network and the proxy. An endpoint without public network access is "
-        "reached from its own network only.",
-    )
-
-
-def _read(answer: requests.Response) -> tuple[dict[str, Any], dict[str, Any]]:
-    try:
-        body = answer.json()
-        [result] = body["results"]
-        model = dict(body["model"])
-        error = result.get("error")
-    except (ValueError, LookupError, TypeError, AttributeError):
-        raise ScoringError(
-            f"What answers at {answer.url} is not this package.",
-            200,
-            "answer_invalid",
-            "Check the URL: a scoring URI ends with /score.",
-        ) from None
-    if error and error["code"] in TRANSIENT:
-        status = TRANSIENT[error["code"]]
-        raise ScoringError(error["message"], status, error["code"])
-    return result, model
 
 
 def connect_endpoint(
@@ -209,10 +149,22 @@ def connect_endpoint(
         timeout: Seconds for one image, all attempts and waits together.
 
     Raises:
-        OperatorError: The endpoint has no scoring URI yet.
-        AzureError: The endpoint does not exist, or its key may not be read.
+        OperatorError: There is no such endpoint or deployment, or it is not ready.
+        AzureError: Anything else that Azure has against it.
     """
-    found = client.online_endpoints.get(endpoint)
+    try:
+        found = client.online_endpoints.get(endpoint)
+    except ResourceNotFoundError:
+        raise OperatorError(
+            f"Workspace {client.workspace_name} has no online endpoint {endpoint}.",
+            "See `az ml online-endpoint list`, and --workspace.",
+        ) from None
+    deployments = {**found.traffic, **found.mirror_traffic}  # those without traffic too
+    if deployment and deployment not in deployments:
+        raise OperatorError(
+            f"Endpoint {endpoint} has no deployment {deployment}.",
+            f"It has: {', '.join(deployments) or 'none'}.",
+        )
     if not found.scoring_uri:
         raise OperatorError(
             f"Endpoint {endpoint} has no scoring URI yet: it is {found.provisioning_state}.",

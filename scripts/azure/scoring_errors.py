@@ -20,11 +20,13 @@ REMEDIES = {
     "without public network access is reached from its own network only.",
     404: "No deployment has traffic, or the URL is wrong: name one with --deployment, or "
     "`az ml online-endpoint update --name NAME --traffic blue=100`.",
+    405: "Check the URL: a scoring URI ends with /score.",
     408: "The image took longer than request_timeout_ms: raise it, or use a faster SKU.",
     413: "Send a smaller picture, or raise MAX_IMAGE_BYTES and MAX_IMAGE_PIXELS.",
     429: "The endpoint is overloaded: lower --concurrency, or run more instances.",
     504: "The image took longer than REQUEST_TIMEOUT_MS: raise it, or use a faster SKU.",
 }
+CONCERNS_ALL = (301, 302, 307, 308, 400, 401, 403, 404, 405, 415)
 LATER = "Running it again may help; if not, `az ml online-deployment get-logs` tells why."
 
 
@@ -60,8 +62,21 @@ class ScoringError(OperatorError):
 
     @property
     def concerns_all(self) -> bool:
-        """Whether any other image would meet the same: no access, or nothing that answers."""
-        return self.status in (401, 403, 404) or self.code == "answer_invalid"
+        """Whether any other image would meet the same: no access, wrong URL, unknown options."""
+        return self.status in CONCERNS_ALL
+
+
+def unreachable(url: str, error: requests.RequestException) -> ScoringError:
+    """Make the error of a connection that was not made, or broke."""
+    cause = error.args[0] if error.args else error
+    reason = getattr(cause, "reason", cause)
+    return ScoringError(
+        f"{url} cannot be reached: {reason}",
+        0,
+        "unreachable",
+        "Check the URL, the network and the proxy. An endpoint without public network access is "
+        "reached from its own network only.",
+    )
 
 
 def from_answer(answer: requests.Response) -> ScoringError:
