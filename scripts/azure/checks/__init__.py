@@ -1,0 +1,1 @@
+"""Checks of endpoints and deployments before they are made."""
