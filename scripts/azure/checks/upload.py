@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 
 def uploaded_files(folder: Path) -> dict[str, int]:
@@ -18,5 +19,5 @@ def uploaded_files(folder: Path) -> dict[str, int]:
     # would be a guess at what the SDK does.
     from azure.ai.ml._utils._asset_utils import get_ignore_file, get_upload_files_from_folder
 
-    pairs = get_upload_files_from_folder(folder, ignore_file=get_ignore_file(folder))
+    pairs: Any = get_upload_files_from_folder(folder, ignore_file=get_ignore_file(folder))
     return {destination: Path(source).stat().st_size for source, destination in sorted(pairs)}
