@@ -11,15 +11,18 @@ from typing import Any
 
 from nsfw_detector import Detector
 from nsfw_detector.batch import score_files
+from nsfw_detector.collection import Collect, create_collection
 from nsfw_detector.serving import rawhttp, respond
 
 detector: Detector
+collect: Collect
 
 
 def init() -> None:
     """Load and verify the checkpoint and score one blank image; not ready before that."""
-    global detector
+    global detector, collect
     detector = Detector.load()
+    collect = create_collection(detector.settings)
 
 
 @rawhttp
@@ -34,4 +37,4 @@ def run(data: Any) -> Any:
     """
     if isinstance(data, list):
         return score_files(detector, data)
-    return respond(detector, data)
+    return respond(detector, data, collect)

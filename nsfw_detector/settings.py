@@ -80,6 +80,11 @@ class Settings(BaseSettings):
     """Images whose scores are remembered, so that the same bytes are not scored again; 0: none.
     Each takes about 10 kB."""
 
+    collect_scores: bool = False
+    """Hand levels, decisions and scores of online requests to Azure ML's data collector, as the
+    collection `model_outputs`: nothing of the images or the requests but width and height. Needs
+    the package azureml-ai-monitoring and `data_collector` in the deployment."""
+
     @classmethod
     def from_environment(cls) -> Settings:
         """Read the settings from the environment variables.
