@@ -27,7 +27,7 @@ from scripts.azure.deploying import state_of
 from scripts.azure.deployment_file import pin_versions, read_deployment
 from scripts.azure.errors import OperatorError
 from scripts.azure.metrics import RequestMetrics, connect_monitor
-from scripts.azure.rolling import Rollout, begin, find_way_back, roll, take_back
+from scripts.azure.rolling import Rollout, begin, find_way_back, is_done, roll, take_back
 from scripts.azure.scoring import connect_endpoint
 from scripts.azure.smoke import SAMPLES, find_images, smoke_test
 from scripts.azure.traffic import get_endpoint, live, show
@@ -50,7 +50,11 @@ def main() -> None:
     if arguments.back:
         go_back(client, arguments)
         return
-    rollout = begin(get_endpoint(client, arguments.endpoint), arguments.to)
+    endpoint = get_endpoint(client, arguments.endpoint)
+    if is_done(endpoint, arguments.to):
+        print(f"{arguments.to} has all traffic already.")
+        return
+    rollout = begin(endpoint, arguments.to)
     if arguments.dry_run:
         say_what_would_be_done(client, arguments, rollout)
         return
@@ -64,7 +68,8 @@ def prepare(client: MLClient, workspace: Workspace, arguments: argparse.Namespac
     """See that the new deployment is there and works; make it if a file is given."""
     if arguments.deploy:
         file = read_deployment(arguments.deploy, endpoint=arguments.endpoint, name=arguments.to)
-        preflight.check(client, workspace, file)
+        if not arguments.skip_checks:
+            preflight.check(client, workspace, file)
         bring_up(client, file, pin_versions(client, file), SAMPLES)
         return
     states = deployment_states(client, arguments.endpoint)
@@ -172,6 +177,9 @@ def parse() -> argparse.Namespace:
     goal.add_argument("--to", metavar="DEPLOYMENT", help="the new deployment")
     goal.add_argument("--back", action="store_true", help="return to the traffic before, at once")
     parser.add_argument("--deploy", metavar="FILE", type=Path, help="make it from this YAML first")
+    parser.add_argument(
+        "--skip-checks", action="store_true", help="with --deploy: whatever the checks say"
+    )
     parser.add_argument(
         "--steps", type=percentages, default=[10, 50, 100], metavar="10,50,100", help="its shares"
     )

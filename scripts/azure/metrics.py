@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from azure.core.exceptions import HttpResponseError
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 MOST_SERIES = 200
 OVERLOAD_OR_TIMEOUT = {408, 429}
+MODEL_ERROR = 424
+"""What callers get where the container answered anything but 200."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,35 +64,56 @@ class RequestMetrics:
 
         Args:
             deployment: Which deployment answered.
-            since: From when on; Azure Monitor counts whole minutes.
+            since: From when on. Azure Monitor counts whole minutes, so it is the next one that
+                begins: nothing from before comes in.
 
         Returns:
             The requests; None where metrics may not be read or the endpoint has none.
         """
-        by_status = f"deployment eq '{deployment}' and statusCode eq '*' and modelStatusCode eq '*'"
+        since = since.replace(second=0, microsecond=0) + timedelta(minutes=1)
+        if since >= datetime.now(UTC):
+            return Requests(0, 0, None)
         try:
-            counts = self._query("RequestsPerMinute", by_status, since)
+            counts = self._by("statusCode", f"deployment eq '{deployment}'", since)
             latencies = self._query("RequestLatency_P95", f"deployment eq '{deployment}'", since)
         except HttpResponseError as error:
             if error.status_code in (400, 403, 404):
                 return None
             raise
-        total = failed = 0.0
-        for series in counts:
-            labels = {v.name.value.lower(): v.value for v in series.metadatavalues or []}
-            number = sum(_averages(series))
-            total += number
-            if _is_failure(labels.get("statuscode"), labels.get("modelstatuscode")):
-                failed += number
+        failed = sum(number for status, number in counts.items() if _is_failure(status))
+        if counts.get(MODEL_ERROR):
+            failed += self._model_failures(deployment, since, counts[MODEL_ERROR])
         # Minutes that are not in yet come as zeros.
         minutes = [value for series in latencies for value in _averages(series) if value > 0]
-        return Requests(total, failed, sum(minutes) / len(minutes) if minutes else None)
+        p95 = sum(minutes) / len(minutes) if minutes else None
+        return Requests(sum(counts.values()), failed, p95)
+
+    def _model_failures(self, deployment: str, since: datetime, number: float) -> float:
+        """How many of the 424s are the deployment's fault, by what the container answered."""
+        condition = f"deployment eq '{deployment}' and statusCode eq '{MODEL_ERROR}'"
+        try:
+            counts = self._by("modelStatusCode", condition, since)
+        except HttpResponseError:
+            return number  # it cannot be told, so all count
+        told = {status: n for status, n in counts.items() if status}
+        blameless = sum(n for status, n in told.items() if not _is_failure(status))
+        return max(0.0, number - blameless)
+
+    def _by(self, dimension: str, condition: str, since: datetime) -> dict[int | None, float]:
+        """Number of requests by a status; None stands for those without one."""
+        counts: dict[int | None, float] = {}
+        condition = f"{condition} and {dimension} eq '*'"
+        for series in self._query("RequestsPerMinute", condition, since):
+            labels = {v.name.value.lower(): v.value for v in series.metadatavalues or []}
+            status = _number(labels.get(dimension.lower()))
+            counts[status] = counts.get(status, 0.0) + sum(_averages(series))
+        return counts
 
     def _query(self, metric: str, condition: str, since: datetime) -> list[Any]:
         now = datetime.now(UTC)
         answer = self._monitor.metrics.list(
             self._endpoint_id,
-            timespan=f"{since:%Y-%m-%dT%H:%M:00Z}/{now:%Y-%m-%dT%H:%M:%SZ}",
+            timespan=f"{since:%Y-%m-%dT%H:%M:%SZ}/{now:%Y-%m-%dT%H:%M:%SZ}",
             interval="PT1M",
             metricnames=metric,
             aggregation="Average",  # the only one that these metrics have
@@ -104,12 +127,8 @@ def _averages(series: Any) -> Iterable[float]:
     return [point.average for point in series.data or [] if point.average is not None]
 
 
-def _is_failure(status: str | None, model_status: str | None) -> bool:
-    seen = _number(status)
-    if seen == 424:  # whatever the container answered, other than 200
-        told = _number(model_status)
-        return told is None or told >= 500 or told in OVERLOAD_OR_TIMEOUT
-    return seen is not None and (seen >= 500 or seen in OVERLOAD_OR_TIMEOUT)
+def _is_failure(status: int | None) -> bool:
+    return status is not None and (status >= 500 or status in OVERLOAD_OR_TIMEOUT)
 
 
 def _number(text: str | None) -> int | None:

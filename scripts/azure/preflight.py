@@ -21,7 +21,7 @@ def check(client: MLClient, workspace: Workspace, deployment: DeploymentFile) ->
         OperatorError: Deploying would fail or serve wrongly.
     """
     findings = checks.check_deployment(deployment.path)
-    findings += checks.check_workspace(client, workspace, deployment.path)
+    findings += checks.check_workspace(client, workspace, deployment.path, deployment.endpoint)
     show(f for f in findings if f.severity != "ok")
     if errors := sum(f.severity == "error" for f in findings):
         raise OperatorError(

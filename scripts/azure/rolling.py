@@ -59,6 +59,12 @@ class Rollout:
             return None
 
 
+def is_done(endpoint: Any, to: str) -> bool:
+    """Whether a deployment has all traffic, and no rollout to it was left unfinished."""
+    known = Rollout.of(endpoint)
+    return live(endpoint) == {to: 100} and (known is None or known.done or known.to != to)
+
+
 def begin(endpoint: Any, to: str) -> Rollout:
     """Begin a rollout, or take up the one that another run left unfinished.
 
@@ -79,8 +85,6 @@ def begin(endpoint: Any, to: str) -> Rollout:
             f"End it with --to {unfinished.to}, or take it back with --back.",
         )
     before = live(endpoint)
-    if before == {to: 100}:
-        raise OperatorError(f"`{to}` already has all traffic.", "There is nothing to do.")
     if not before:
         raise OperatorError(
             f"No deployment of `{endpoint.name}` has traffic to move.",

@@ -13,8 +13,14 @@ from scripts.azure.metrics import Requests
 from scripts.azure.scoring_errors import ScoringError
 from scripts.azure.smoke import Scorer
 
+LONGEST_INTERVAL = 30.0
+"""Seconds between looks, of which each step has ten at least."""
+
 SLACK_MS = 50.0
 """Differences in latency below this are never a breach."""
+ENOUGH_FOR_P95 = 100
+"""Requests without which a 95th percentile is that of a few slow ones."""
+
 CHANCE = 0.01
 """Failures that would come about by chance less often than this are a breach. Small, because a step
 is looked at many times."""
@@ -51,8 +57,11 @@ class Probes:
         return len(self.milliseconds) + self.failed
 
     def send(self, scorer: Scorer, images: Sequence[bytes]) -> None:
-        """Send each image once."""
+        """Send each image once; give up after two failures, which says enough."""
+        failed_before = self.failed
         for image in images:
+            if self.failed >= failed_before + 2:
+                break
             try:
                 self.milliseconds.append(scorer.score(image).seconds * 1000)
             except ScoringError as error:
@@ -84,18 +93,18 @@ class Watch:
         self._limits = limits
         self._read_metrics = read_metrics
 
-    def run(self, seconds: float, *, old_is_live: bool, interval: float = 30.0) -> str | None:
-        """Look every half minute until the time is over or something is wrong.
+    def run(self, seconds: float, *, old_is_live: bool) -> str | None:
+        """Look again and again until the time is over or something is wrong.
 
         Args:
             seconds: How long. There is always at least one look.
             old_is_live: Whether the old deployment has traffic of the same kind, so that the
                 latencies of both in Azure Monitor can be compared.
-            interval: Seconds between looks.
 
         Returns:
             What is wrong; None if nothing is.
         """
+        interval = min(LONGEST_INTERVAL, seconds / 10)
         since, started = datetime.now(UTC), time.monotonic()
         probes = {self._old[0]: Probes(), self._new[0]: Probes()}
         while True:
@@ -133,11 +142,13 @@ class Watch:
                 f"{new.failed:.0f} of {new.total:.0f} requests to {name} failed "
                 f"({old.failed:.0f} of {old.total:.0f} to {self._old[0]})"
             )
-        if new.p95_ms is None:
+        if new.p95_ms is None or new.total < ENOUGH_FOR_P95:
             return None
         if limits.p95_ms is not None and new.p95_ms > limits.p95_ms:
             return f"95th percentile of {name} is {new.p95_ms:.0f} ms"
-        if old_is_live and old.p95_ms and new.p95_ms > old.p95_ms * limits.slowdown + SLACK_MS:
+        if not old_is_live or old.total < ENOUGH_FOR_P95 or old.p95_ms is None:
+            return None
+        if new.p95_ms > old.p95_ms * limits.slowdown + SLACK_MS:
             return (
                 f"95th percentile of {name} is {new.p95_ms:.0f} ms, of {self._old[0]} "
                 f"{old.p95_ms:.0f} ms"

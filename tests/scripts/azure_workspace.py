@@ -14,6 +14,8 @@ from azure.ai.ml import MLClient
 from azure.ai.ml.entities import BuildContext, Environment, ManagedOnlineEndpoint, Model
 
 from nsfw_detector.checkpoint import Checkpoint
+from scripts.azure.deploying import ensure_deployed
+from scripts.azure.deployment_file import pin_versions, read_deployment
 from scripts.azure.workspace import connect
 from scripts.local_server import ROOT
 from tests.cloud.cloud import Cloud
@@ -64,6 +66,13 @@ def write_deployment(folder: Path, name: str = "blue", **changes: object) -> Pat
     path = folder / f"{name}.yml"
     path.write_text(yaml.safe_dump({**content, **changes}))
     return path
+
+
+def put_deployment(client: MLClient, folder: Path, name: str = "blue", **changes: object) -> None:
+    """Make a healthy deployment, without traffic."""
+    deployment = read_deployment(write_deployment(folder, name, **changes))
+    pin_versions(client, deployment)
+    ensure_deployed(client, deployment)
 
 
 def start_script(cloud: Cloud, *arguments: str) -> subprocess.Popen[str]:

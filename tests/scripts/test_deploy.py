@@ -177,7 +177,16 @@ def test_a_failure_that_another_run_began_is_explained(cloud: Cloud, tmp_path: P
     wait_until(lambda: sent(cloud, "PUT", DEPLOYMENT) == 1)
     first.kill()
     first.communicate()
+    note_operation(cloud)
     again = run_script(cloud, *command)
     assert again.returncode == 1
     assert "ImageBuildFailure: Image build failed." in again.stderr
     assert "Likely cause (image build)" in again.stderr
+
+
+def note_operation(cloud: Cloud) -> None:
+    """Let the deployment tell its operation, as Azure does in its properties."""
+    [blue] = cloud.state.deployments()
+    operation = cloud.state.operations.all()[-1]
+    poll = cloud.state.operations.accepted(operation, None, 202).headers["Azure-AsyncOperation"]
+    blue.properties["properties"]["AzureAsyncOperationUri"] = poll
