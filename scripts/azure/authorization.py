@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 EARLY = 120.0
 """A token is renewed this many seconds before it expires."""
 
+AT_MOST_EVERY = 10.0
+"""But never within so many seconds, should the clocks differ."""
+
 
 class Header(requests.auth.AuthBase):
     """Sets the header on a request; without it requests would take a password from ~/.netrc."""
@@ -47,7 +50,8 @@ class Authorization:
         """Give the header's value."""
         with self._lock:
             if self._renew_at is not None and time.time() >= self._renew_at:
-                secret, self._renew_at = self._fetch()
+                secret, renew_at = self._fetch()
+                self._renew_at = renew_at and max(renew_at, time.time() + AT_MOST_EVERY)
                 self._header = f"Bearer {secret}"
             return self._header
 
@@ -65,8 +69,10 @@ def endpoint_authorization(client: MLClient, endpoint: str) -> Authorization:
         secret: Any = client.online_endpoints.get_keys(endpoint)
         if hasattr(secret, "primary_key"):
             return secret.primary_key, None
-        # A token of Microsoft Entra (aad_token) does not say after when it should be refreshed.
-        refresh_at = getattr(secret, "refresh_after_time_utc", 0) or secret.expiry_time_utc
-        return secret.access_token, min(refresh_at, secret.expiry_time_utc - EARLY)
+        # The service need not fill these in, and a token of Microsoft Entra has no first one. A
+        # token without either is renewed when it is refused.
+        known = (getattr(secret, "refresh_after_time_utc", None), secret.expiry_time_utc)
+        at = min((seconds for seconds in known if seconds), default=None)
+        return secret.access_token, at and at - EARLY
 
     return Authorization(fetch)

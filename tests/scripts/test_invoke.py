@@ -19,7 +19,10 @@ from scripts import invoke
 from scripts.azure import patience
 from scripts.azure.errors import OperatorError
 from scripts.azure.scoring_errors import ScoringError
+from scripts.azure.workspace import connect
 from scripts.local_server import ROOT, LocalServer
+from tests.cloud.cloud import Cloud
+from tests.scripts.azure.deployed import ENDPOINT, deploy
 from tests.scripts.azure.moody_server import Answer, MoodyServer
 
 Invoke = Callable[..., tuple[int, str, str]]
@@ -342,3 +345,29 @@ class TestFailures:
         )
         assert done.returncode == 1
         assert done.stderr.startswith("There are no images in")
+
+
+class TestEndpoint:
+    def test_by_name(self, cloud: Cloud, tmp_path: Path) -> None:
+        deploy(connect(cloud.workspace), tmp_path, "aml_token", traffic=0)
+
+        def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+            return subprocess.run(
+                command("samples", "--endpoint", *arguments),
+                cwd=ROOT,
+                env=cloud.environment(),
+                capture_output=True,
+                text=True,
+                timeout=120,
+            )
+
+        done = run(ENDPOINT, "--deployment", "blue", "--format", "csv")
+        rows = list(csv.DictReader(io.StringIO(done.stdout)))
+        assert done.returncode == 0, done.stderr
+        assert [row["level"] for row in rows if "demo" in row["file"]] == ["high", "low", "medium"]
+
+        no_traffic, unknown = run(ENDPOINT), run("elsewhere")
+        assert (no_traffic.returncode, unknown.returncode) == (1, 1)
+        assert "No deployment has traffic" in no_traffic.stderr
+        assert "has no online endpoint elsewhere" in unknown.stderr
+        assert "Traceback" not in no_traffic.stderr + unknown.stderr

@@ -10,11 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from azure.ai.ml import MLClient
 
-from scripts.azure import patience
+from scripts.azure import authorization, patience
 from scripts.azure.authorization import Authorization
-from scripts.azure.scoring import ScoringClient, ScoringError
-from scripts.local_server import LocalServer
+from scripts.azure.errors import OperatorError
+from scripts.azure.scoring import ScoringClient, ScoringError, connect_endpoint
+from scripts.azure.workspace import connect
+from scripts.local_server import ROOT, LocalServer
+from tests.cloud.cloud import Cloud
+from tests.scripts.azure.deployed import ENDPOINT, deploy, make_endpoint
 from tests.scripts.azure.moody_server import RESULT, Answer, MoodyServer, image_error
 
 IMAGE = b"an image"
@@ -299,17 +304,82 @@ class TestAuthorization:
             fetched.append(1)
             return f"key{len(fetched)}", None
 
-        authorization = Authorization(fetch)
-        refused = authorization()
+        key = Authorization(fetch)
+        refused = key()
         for _ in range(8):
-            authorization.renew(refused)
-            authorization()
+            key.renew(refused)
+            key()
         assert len(fetched) == 2
 
-    def test_token_is_renewed_in_time(self) -> None:
+    def test_token_is_renewed_in_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(authorization, "AT_MOST_EVERY", 0)
         expiries = iter([time.time() + 0.2, time.time() + 1000])
         tokens = iter(["first", "second"])
-        authorization = Authorization(lambda: (next(tokens), next(expiries)))
-        assert [authorization(), authorization()] == ["Bearer first"] * 2
+        token = Authorization(lambda: (next(tokens), next(expiries)))
+        assert [token(), token()] == ["Bearer first"] * 2
         time.sleep(0.25)
-        assert [authorization(), authorization()] == ["Bearer second"] * 2
+        assert [token(), token()] == ["Bearer second"] * 2
+
+    def test_clock_that_is_ahead(self) -> None:
+        tokens = iter(["only"])
+        token = Authorization(lambda: (next(tokens), time.time() - 3600))
+        assert [token(), token()] == ["Bearer only"] * 2
+
+
+@pytest.fixture
+def workspace(cloud: Cloud) -> MLClient:
+    return connect(cloud.workspace)
+
+
+class TestOnAzure:
+    @pytest.mark.parametrize("auth_mode", ["key", "aml_token", "aad_token"])
+    def test_every_kind_of_key(
+        self, cloud: Cloud, workspace: MLClient, tmp_path: Path, auth_mode: str
+    ) -> None:
+        deploy(workspace, tmp_path, auth_mode)
+        client = connect_endpoint(workspace, ENDPOINT)
+        sample = ROOT / "samples" / "demo-high.png"
+        for _ in range(3):
+            assert client.score(sample.read_bytes()).result["level"] == "high"
+        assert client.score(b"text").result["error"]["code"] == "image_format_unsupported"
+        asked = [r.path for r in cloud.requests if r.path.endswith(("/listKeys", "/token"))]
+        assert len([path for path in asked if ENDPOINT in path]) == (auth_mode != "aad_token")
+
+    def test_key_regenerated_and_deployment_named(
+        self, cloud: Cloud, workspace: MLClient, tmp_path: Path
+    ) -> None:
+        deploy(workspace, tmp_path, "key", traffic=0)
+        image = (ROOT / "samples" / "cat.jpg").read_bytes()
+        with pytest.raises(ScoringError) as caught:
+            connect_endpoint(workspace, ENDPOINT).score(image)
+        assert caught.value.status == 404
+        assert "traffic" in caught.value.remedy
+
+        client = connect_endpoint(workspace, ENDPOINT, "blue")
+        assert client.score(image).attempts == 1
+        workspace.online_endpoints.begin_regenerate_keys(ENDPOINT, key_type="primary").result()
+        assert client.score(image).attempts == 2
+        assert client.score(image).attempts == 1
+
+        with pytest.raises(OperatorError, match="no deployment green") as missing:
+            connect_endpoint(workspace, ENDPOINT, "green")
+        assert "blue" in missing.value.remedy
+
+    def test_platform_refuses_for_a_while(
+        self, cloud: Cloud, workspace: MLClient, tmp_path: Path
+    ) -> None:
+        deploy(workspace, tmp_path, "key")
+        client = connect_endpoint(workspace, ENDPOINT)
+        image = (ROOT / "samples" / "cat.jpg").read_bytes()
+        cloud.answer_next("POST", "inference.ml.azure.com/score", 429, times=3)
+        assert client.score(image).attempts == 4
+
+    def test_no_such_endpoint(self, cloud: Cloud, workspace: MLClient) -> None:
+        with pytest.raises(OperatorError, match="no online endpoint elsewhere"):
+            connect_endpoint(workspace, "elsewhere")
+
+    def test_endpoint_without_deployment(self, cloud: Cloud, workspace: MLClient) -> None:
+        make_endpoint(workspace, "key")
+        with pytest.raises(OperatorError, match="no deployment blue") as caught:
+            connect_endpoint(workspace, ENDPOINT, "blue")
+        assert "none" in caught.value.remedy
