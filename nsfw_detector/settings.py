@@ -110,6 +110,11 @@ class Settings(BaseSettings):
     batch_embeddings: bool = False
     """Whether the rows of a batch job carry the embeddings, as float16."""
 
+    collect_scores: bool = False
+    """Hand levels, decisions and scores of online requests to Azure ML's data collector, as the
+    collection `model_outputs`: nothing of the images or the requests but width and height. Needs
+    the package azureml-ai-monitoring and `data_collector` in the deployment."""
+
     @classmethod
     def from_environment(cls) -> Settings:
         """Read the settings from the environment variables.
