@@ -1,6 +1,6 @@
 """Sum up what scoring found: one table of all parts, counts, and a report with pictures.
 
-Writes `rows.parquet`, `summary.json` and `report.html`. The report shows no images unless you ask
+Writes `rows.parquet`, `_summary.json` and `report.html`. The report shows no images unless you ask
 for thumbnails, and those are blurred beyond recognition of anything but shape and colour.
 
 Example (rows as `score` wrote them):

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from azure.ai.ml import load_component
-from azure.ai.ml._utils._asset_utils import get_ignore_file, get_upload_files_from_folder
 from azure.ai.ml.entities import CommandComponent, ParallelComponent
 
+from scripts.azure.checks.upload import uploaded_files
 from scripts.local_server import ROOT
 from tests.batch.parallel_run import Job, run_job
 
@@ -22,11 +22,10 @@ COMPONENTS = ROOT / "components"
 
 def upload(target: Path) -> Path:
     """Copy to `target` what the SDK would upload as the components' code."""
-    for entry in get_upload_files_from_folder(ROOT, ignore_file=get_ignore_file(ROOT)):
-        source = Path(entry[0])
-        place = target / source.relative_to(ROOT)
+    for name in uploaded_files(ROOT):
+        place = target / name
         place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_bytes(source.read_bytes())
+        place.write_bytes((ROOT / name).read_bytes())
     return target
 
 

@@ -18,7 +18,7 @@ def test_table_counts_and_report(code: Path, embedded: Path, tmp_path: Path) -> 
     assert merged.schema.names == [*rows.schema.names, "embedding"]
     merged = merged.drop_columns("embedding")
     assert merged.sort_by("path").equals(rows.sort_by("path"))
-    summary = json.loads((tmp_path / "summary.json").read_text())
+    summary = json.loads((tmp_path / "_summary.json").read_text())
     assert summary["files"] == rows.num_rows
     for column in ("level", "decision"):
         counts = Counter(value for value in rows[column].to_pylist() if value)

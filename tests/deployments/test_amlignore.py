@@ -33,7 +33,8 @@ def clone(tmp_path: Path) -> Path:
 def _code() -> set[str]:
     return {
         path.relative_to(ROOT).as_posix()
-        for path in (ROOT / "nsfw_detector").rglob("*.py")
+        for package in ("nsfw_detector", "components")
+        for path in (ROOT / package).rglob("*.py")
         if "__pycache__" not in path.parts
     }
 
