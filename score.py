@@ -11,17 +11,20 @@ from typing import Any
 
 from nsfw_detector import Detector
 from nsfw_detector.batch import MiniBatches
+from nsfw_detector.collection import Collect, create_collection
 from nsfw_detector.serving import rawhttp, respond
 
 detector: Detector
 mini_batches: MiniBatches
+collect: Collect
 
 
 def init() -> None:
     """Load and verify the checkpoint and score one blank image; not ready before that."""
-    global detector, mini_batches
+    global detector, mini_batches, collect
     detector = Detector.load()
     mini_batches = MiniBatches.of_job(detector)
+    collect = create_collection(detector.settings)
 
 
 @rawhttp
@@ -37,4 +40,4 @@ def run(data: Any) -> Any:
     """
     if isinstance(data, list):
         return mini_batches.score(data)
-    return respond(detector, data)
+    return respond(detector, data, collect)

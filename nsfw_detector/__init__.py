@@ -10,7 +10,7 @@ for result in detector.detect(["photo.jpg", image_bytes, pil_image]):
 from nsfw_detector.detector import Detector
 from nsfw_detector.errors import DetectorError, ImageError
 from nsfw_detector.policy import Policy
-from nsfw_detector.results import Decision, Detection, ModelInfo, Result
+from nsfw_detector.results import Decision, Detection, Embedding, ModelInfo, Result
 from nsfw_detector.settings import Settings
 
 __version__ = "0.1.0"
@@ -19,6 +19,7 @@ __all__ = [
     "Detection",
     "Detector",
     "DetectorError",
+    "Embedding",
     "ImageError",
     "ModelInfo",
     "Policy",

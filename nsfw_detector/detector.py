@@ -1,4 +1,4 @@
-"""The facade: `Detector.load(folder).detect(images)`.
+"""The facade: `Detector.load(folder).detect(images)`, or `.embed(images)`.
 
 It composes the steps and does none of them itself: the pipeline takes the images to the engine;
 levels and policy judge what comes back. Whatever scores images, online, in a batch job or in a
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nsfw_detector.checkpoint import Checkpoint
 from nsfw_detector.engines import Engine, create_engine
@@ -26,9 +27,10 @@ from nsfw_detector.pipeline.flights import ScoredImage
 from nsfw_detector.pipeline.pipeline import Pipeline
 from nsfw_detector.pipeline.sources import Source
 from nsfw_detector.policy import DECISIONS, DEFAULT_POLICY, Policy, as_policy
-from nsfw_detector.results import Detection, ModelInfo, Result
+from nsfw_detector.results import Detection, Embedding, ModelInfo, Result
 from nsfw_detector.settings import Settings
 from nsfw_detector.telemetry import Statistics, Telemetry
+from nsfw_detector.vectors import as_embedding
 
 logger = logging.getLogger(__name__)
 
@@ -101,7 +103,8 @@ class Detector:
 
         Args:
             images: Any mix of the forms that `Source` lists.
-            embedding: Whether to give the embedding with each detection.
+            embedding: Whether to give the embedding with each detection, and the layers chosen by
+                `EMBEDDING_LAYERS`.
             policy: For this call, instead of the detector's own.
             deadline: When results are of no more use, as `time.monotonic` counts. Without one the
                 call takes the time that it takes, and is never refused.
@@ -124,6 +127,27 @@ class Detector:
             result.code if isinstance(result, DetectorError) else None for result in results
         )
         return results
+
+    def embed(
+        self, images: Sequence[Source], *, normalize: bool = False
+    ) -> list[Embedding | DetectorError]:
+        """Give the embeddings of images.
+
+        Of an image with several pictures (frames of an animation, transparency on white and on
+        black) the embedding is that of the picture which decides its level, as in `detect`.
+
+        Args:
+            images: Any mix of the forms that `Source` lists.
+            normalize: Whether to bring each vector to length 1 (L2).
+
+        Returns:
+            One for each image, in order, or the error that kept this image from being scored.
+        """
+        results = self.detect(images, embedding=True)
+        return [
+            result if isinstance(result, DetectorError) else as_embedding(result, normalize)
+            for result in results
+        ]
 
     def statistics(self) -> Statistics:
         """Tell what has happened since the detector was made."""
@@ -166,9 +190,14 @@ class Detector:
             format=image.format,
             frames=image.n_frames,
             frame=frame,
-            # A copy, because the output may be shared with others.
+            # Copies, because the output may be shared with others.
             embedding=output.embedding.copy() if embedding else None,
+            layers=self._layers(output) if embedding else {},
         )
+
+    def _layers(self, output: ModelOutput) -> dict[int, NDArray[np.float32]]:
+        layers = zip(self.settings.embedding_layers, output.layers, strict=True)
+        return {block: vector.copy() for block, vector in layers}
 
 
 def severity(detection: Detection) -> tuple[int, float]:

@@ -65,6 +65,12 @@ class PolicyError(DetectorError):
     status = 400
 
 
+class RowsError(DetectorError):
+    """A table of results is not there or cannot be used; the message names the folder."""
+
+    code = "rows_invalid"
+
+
 # --- One image ------------------------------------------------------------------------------------
 
 

@@ -14,6 +14,7 @@ from typing import Protocol
 
 from typing_extensions import TypedDict
 
+from nsfw_detector.collection import Collect, collect_nothing
 from nsfw_detector.errors import (
     DetectorError,
     ImageError,
@@ -103,19 +104,22 @@ class Description(TypedDict):
     statistics: Statistics
 
 
-def handle(detector: Scorer, request: HttpRequest) -> HttpResponse:
+def handle(
+    detector: Scorer, request: HttpRequest, collect: Collect = collect_nothing
+) -> HttpResponse:
     """Answer a request.
 
     Args:
         detector: Scores the images.
         request: From anyone, holding anything.
+        collect: Is told the results of every request that has any.
 
     Returns:
         An answer in every case; nothing is raised.
     """
     match request.method:
         case "POST":
-            return _score(detector, request)
+            return _score(detector, request, collect)
         case "GET" | "HEAD":
             return _json(200, _describe(detector))
         case "OPTIONS":
@@ -124,7 +128,7 @@ def handle(detector: Scorer, request: HttpRequest) -> HttpResponse:
             return _failed(NativeRequest, MethodNotAllowedError("Use POST to score images."), ALLOW)
 
 
-def _score(detector: Scorer, request: HttpRequest) -> HttpResponse:
+def _score(detector: Scorer, request: HttpRequest, collect: Collect) -> HttpResponse:
     wire_format: type[WireFormat] = NativeRequest
     settings = detector.settings
     timeout = settings.request_timeout_ms / 1000
@@ -139,6 +143,11 @@ def _score(detector: Scorer, request: HttpRequest) -> HttpResponse:
                 f"The request has {len(images)} images. "
                 f"At most {settings.max_images_per_request} are accepted."
             )
+        if options.layers and not settings.embedding_layers:
+            raise RequestError(
+                "This endpoint gives no layers: its setting EMBEDDING_LAYERS, such as 3,7,11, "
+                "chooses them."
+            )
         results = detector.detect(
             images,
             embedding=options.embedding,
@@ -146,6 +155,7 @@ def _score(detector: Scorer, request: HttpRequest) -> HttpResponse:
             deadline=deadline,
             is_abandoned=request.is_abandoned,
         )
+        collect(detector.info, results)
         return _json(200, question.render(detector.info, results))
     except DetectorError as error:
         return _failed(wire_format, error)

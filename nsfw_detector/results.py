@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -31,6 +31,8 @@ class Detection:
         frame: Index of the frame that this result is of: the worst of those scored.
         seconds: Of a video, when that frame is shown.
         embedding: float32 vector before the classifier head, shape (features,); only if asked for.
+        layers: Block of the model -> float32 vector of the same shape, the mean over the patch
+            tokens that leave it; of the blocks in `EMBEDDING_LAYERS`, and only if asked for.
     """
 
     level: str
@@ -44,10 +46,24 @@ class Detection:
     frame: int = 0
     seconds: float | None = None
     embedding: NDArray[np.float32] | None = None
+    layers: Mapping[int, NDArray[np.float32]] = field(default_factory=dict)
 
 
 Result: TypeAlias = Detection | DetectorError
 """What an image comes to: a detection, or the error that tells why there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Embedding:
+    """An image as vectors: near-copies lie near each other, and what is alike not far away.
+
+    Attributes:
+        vector: float32, shape (features,): what the classifier head reads.
+        layers: Block of the model -> float32 vector of the same shape, as in `Detection`.
+    """
+
+    vector: NDArray[np.float32]
+    layers: Mapping[int, NDArray[np.float32]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
+from nsfw_detector.collection import Collect, collect_nothing
 from nsfw_detector.errors import RequestError
 from nsfw_detector.http import HttpRequest, Scorer, handle
 
@@ -29,12 +30,13 @@ def rawhttp(run: Run) -> Run:
     return run
 
 
-def respond(detector: Scorer, request: Request) -> Response:
+def respond(detector: Scorer, request: Request, collect: Collect = collect_nothing) -> Response:
     """Answer a request of the inference server.
 
     Args:
         detector: Scores the images.
         request: The Flask request that the server passes to `run`.
+        collect: Is told the results of every request that has any.
 
     Returns:
         A response that the server passes on, marked with whether `run` failed as it always does.
@@ -50,6 +52,7 @@ def respond(detector: Scorer, request: Request) -> Response:
             read=lambda limit: _read(request, limit),
             is_abandoned=_hangup(request.environ.get("gunicorn.socket")),
         ),
+        collect,
     )
     # The server logs the query, and fails where that is not UTF-8. It means nothing here.
     request.query_string = b""

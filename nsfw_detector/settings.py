@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from nsfw_detector.errors import SettingsError
 
 MIB = 1024 * 1024
+
+
+def _split(value: object) -> object:
+    return [part for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _ascending(numbers: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(sorted(set(numbers)))
+
+
+Numbers = Annotated[
+    tuple[Annotated[int, Field(ge=0)], ...],
+    NoDecode,  # in the environment it is a list with commas, no JSON
+    BeforeValidator(_split),
+    AfterValidator(_ascending),
+]
 
 
 class Settings(BaseSettings):
@@ -46,6 +62,10 @@ class Settings(BaseSettings):
 
     threads: int = Field(default=0, ge=0, le=1024)
     """Cores used for inference on a CPU; 0 takes all that the process may use."""
+
+    embedding_layers: Numbers = ()
+    """Blocks of the model, from 0, whose pooled patch tokens are given beside the embedding, such
+    as `3,7,11`; by default none."""
 
     policy_file: Path | None = None
     """YAML policy that turns levels into decisions; by default the one in the package."""
@@ -89,6 +109,11 @@ class Settings(BaseSettings):
 
     batch_embeddings: bool = False
     """Whether the rows of a batch job carry the embeddings, as float16."""
+
+    collect_scores: bool = False
+    """Hand levels, decisions and scores of online requests to Azure ML's data collector, as the
+    collection `model_outputs`: nothing of the images or the requests but width and height. Needs
+    the package azureml-ai-monitoring and `data_collector` in the deployment."""
 
     @classmethod
     def from_environment(cls) -> Settings:

@@ -14,8 +14,12 @@ CGROUP_CPU_MAX = Path("/sys/fs/cgroup/cpu.max")
 
 SERVER_THREADS = 16
 """Threads of the inference server's one process (`GUNICORN_CMD_ARGS="--threads 16"`): those that
-wait for their images, and a few more for health probes and for refusing what would be too late. A
-deployment's `max_concurrent_requests_per_instance` must stay below it."""
+wait for their images, and a few more for health probes and for refusing what would be too late."""
+
+CONCURRENT_REQUESTS = SERVER_THREADS - 4
+"""A deployment's `max_concurrent_requests_per_instance`. A request holds a thread until it is
+answered, so four threads stay for both probes and for requests that are on their way out. What
+comes beyond that waits in front of the container; beyond twice that, Azure itself answers 429."""
 
 
 def usable_cores(cpu_max: Path = CGROUP_CPU_MAX) -> int:

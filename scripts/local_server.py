@@ -71,6 +71,8 @@ class Server:
         environment: Its environment variables.
         port: Where it listens.
         health: Path that answers 200 once it is ready.
+        directory: Where it runs.
+        start_timeout: Seconds that it may take to become ready.
 
     Attributes:
         url: ``http://127.0.0.1:<port>``.
@@ -82,7 +84,13 @@ class Server:
     """
 
     def __init__(
-        self, command: list[str], environment: Mapping[str, str], port: int, health: str = "/"
+        self,
+        command: list[str],
+        environment: Mapping[str, str],
+        port: int,
+        health: str = "/",
+        directory: Path = ROOT,
+        start_timeout: float = START_TIMEOUT,
     ) -> None:
         self.port = port
         self.url = f"http://127.0.0.1:{port}"
@@ -90,20 +98,22 @@ class Server:
         self.start_seconds = 0.0
         self._command = command
         self._environment = environment
+        self._directory = directory
+        self._start_timeout = start_timeout
         self._log = tempfile.TemporaryFile(mode="w+", encoding="utf-8", errors="replace")  # noqa: SIM115
 
     def __enter__(self) -> Self:
         started = time.monotonic()
         self._process = subprocess.Popen(
             self._command,
-            cwd=ROOT,
+            cwd=self._directory,
             env=self._environment,
             stdout=self._log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
         while not self._is_ready():
-            if self._process.poll() is not None or time.monotonic() - started > START_TIMEOUT:
+            if self._process.poll() is not None or time.monotonic() - started > self._start_timeout:
                 self._stop()
                 raise ServerStartError(f"The server did not start. Its log ends:\n{self.log()}")
             time.sleep(0.05)
@@ -119,10 +129,12 @@ class Server:
         self._stop()
         self._log.close()
 
-    def log(self) -> str:
+    def log(self, lines: int = LOG_TAIL_LINES) -> str:
         """The last lines of what the server has written."""
-        self._log.seek(0)
-        return "".join(self._log.readlines()[-LOG_TAIL_LINES:])
+        # The server writes to the same open file: read without moving its position.
+        size = os.fstat(self._log.fileno()).st_size
+        written = os.pread(self._log.fileno(), size, 0).decode(errors="replace")
+        return "".join(written.splitlines(keepends=True)[-lines:])
 
     def _is_ready(self) -> bool:
         try:

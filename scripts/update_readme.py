@@ -50,7 +50,7 @@ def settings_table() -> str:
     """Every setting with its default and what it does."""
     rows = ["| variable | default | what it does |", "|---|---|---|"]
     for name, field in Settings.model_fields.items():
-        default = "" if field.default is None else f"`{field.default}`"
+        default = "" if field.default in (None, ()) else f"`{field.default}`"
         description = " ".join((field.description or "").split())
         rows.append(f"| `{name.upper()}` | {default} | {description} |")
     return "\n".join(rows)

@@ -10,6 +10,9 @@ import pytest
 from nsfw_detector import Detector, Settings
 from scripts.local_server import ROOT, LocalServer
 from tests.checkpoints import FREEPIK_CONFIG, tiny_config, write_checkpoint
+from tests.cloud.fixtures import cloud, cloud_machinery
+
+__all__ = ["cloud", "cloud_machinery"]
 
 DEMO = ROOT / "models" / "demo"
 SAMPLES = ROOT / "samples"

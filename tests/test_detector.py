@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import shutil
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,7 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from nsfw_detector import Detection, Detector, DetectorError, Settings
+from nsfw_detector import Detection, Detector, DetectorError, Embedding, Settings
+from nsfw_detector.checkpoint import Checkpoint
 from nsfw_detector.errors import DeadlineExceededError, ImageError, PolicyError
 from nsfw_detector.pipeline.sources import Source
 from tests.checkpoints import tiny_config, write_checkpoint
@@ -53,6 +55,95 @@ def test_the_embedding_comes_when_asked_for(demo_detector: Detector) -> None:
     assert detection.embedding is not None
     assert detection.embedding.dtype == np.float32
     assert detection.embedding.ndim == 1
+
+
+@pytest.fixture(scope="module")
+def layered_detector() -> Iterator[Detector]:
+    """One that gives what leaves the blocks 1 and 3."""
+    settings = Settings(precision="fp32", scaled_decoding=False, embedding_layers=(1, 3))
+    detector = Detector.load(DEMO, settings)
+    yield detector
+    detector.close()
+
+
+def test_embed_gives_what_detect_gives(layered_detector: Detector) -> None:
+    images: list[Source] = [SAMPLES / "cat.jpg", b"", SAMPLES / "demo-high.png"]
+    first, failed, second = layered_detector.embed(images)
+    assert isinstance(failed, ImageError)
+    detections = layered_detector.detect(images, embedding=True)
+    for embedding, result in ((first, detections[0]), (second, detections[2])):
+        detection = _detection(result)
+        assert isinstance(embedding, Embedding)
+        np.testing.assert_array_equal(embedding.vector, detection.embedding)
+        assert list(embedding.layers) == list(detection.layers) == [1, 3]
+        for block, vector in embedding.layers.items():
+            assert vector.dtype == np.float32
+            assert vector.shape == (layered_detector.embedding_size,)
+            np.testing.assert_array_equal(vector, detection.layers[block])
+
+
+def test_the_last_layer_is_the_embedding_before_its_norm(layered_detector: Detector) -> None:
+    (embedding,) = layered_detector.embed([SAMPLES / "cat.jpg"])
+    assert isinstance(embedding, Embedding)
+    last, tensors = embedding.layers[3], Checkpoint.load(DEMO).tensors
+    normed = (last - last.mean()) / np.sqrt(last.var() + 1e-6)
+    weight, bias = (tensors.float32(f"fc_norm.{name}") for name in ("weight", "bias"))
+    np.testing.assert_allclose(normed * weight + bias, embedding.vector, atol=1e-5)
+
+
+def test_normalized_vectors_have_length_1(layered_detector: Detector) -> None:
+    images: list[Source] = [SAMPLES / "cat.jpg"]
+    (plain,), (unit,) = (layered_detector.embed(images, normalize=n) for n in (False, True))
+    assert isinstance(plain, Embedding)
+    assert isinstance(unit, Embedding)
+    pairs = [(plain.vector, unit.vector), *((plain.layers[b], unit.layers[b]) for b in (1, 3))]
+    for before, after in pairs:
+        assert np.linalg.norm(before) > 1.5
+        assert np.linalg.norm(after) == pytest.approx(1, abs=1e-6)
+        np.testing.assert_allclose(after * np.linalg.norm(before), before, rtol=1e-5)
+
+
+def test_layers_cost_nothing_unless_chosen_and_asked_for(
+    demo_detector: Detector, layered_detector: Detector
+) -> None:
+    (embedding,) = demo_detector.embed([SAMPLES / "cat.jpg"])
+    assert isinstance(embedding, Embedding)
+    assert embedding.layers == {}
+    (other,) = layered_detector.embed([SAMPLES / "cat.jpg"])
+    assert isinstance(other, Embedding)
+    np.testing.assert_array_equal(embedding.vector, other.vector)
+    plain = _detection(layered_detector.detect([SAMPLES / "cat.jpg"])[0])
+    assert plain.embedding is None
+    assert plain.layers == {}
+
+
+def test_layers_of_kept_results_cannot_be_changed(tiny: Path) -> None:
+    settings = Settings(precision="fp32", result_cache_size=1, embedding_layers=(0,))
+    detector = Detector.load(tiny, settings)
+    data = (SAMPLES / "cat.jpg").read_bytes()
+    first, second = detector.embed([data, data])
+    assert isinstance(first, Embedding)
+    assert isinstance(second, Embedding)
+    kept = first.layers[0].copy()
+    first.layers[0][:] = 0
+    (third,) = detector.embed([data])
+    assert isinstance(third, Embedding)
+    np.testing.assert_array_equal(second.layers[0], kept)
+    np.testing.assert_array_equal(third.layers[0], kept)
+    detector.close()
+
+
+def test_an_animation_has_the_embedding_of_its_worst_frame(layered_detector: Detector) -> None:
+    frames = [Image.open(SAMPLES / name).convert("RGB").resize((160, 160)) for name in
+              ("cat.jpg", "demo-high.png", "coffee.jpg")]  # fmt: skip
+    file = io.BytesIO()
+    frames[0].save(file, "PNG", save_all=True, append_images=frames[1:], duration=100)
+    animation, *alone = layered_detector.embed([file.getvalue(), *frames])
+    assert isinstance(animation, Embedding)
+    for frame, same in zip(alone, (False, True, False), strict=True):
+        assert isinstance(frame, Embedding)
+        assert np.array_equal(animation.vector, frame.vector) is same
+        assert np.array_equal(animation.layers[3], frame.layers[3]) is same
 
 
 def test_errors_stay_in_their_place(demo_detector: Detector) -> None:

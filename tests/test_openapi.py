@@ -61,6 +61,15 @@ def test_failed_images_and_animations_fit() -> None:
             validate(json.loads(answer.body), json_schema(POST["responses"]["200"]))
 
 
+@pytest.mark.parametrize("parts", [["layers"], ["scores", "embedding", "layers"]])
+def test_embeddings_and_layers_fit(parts: list[str]) -> None:
+    content = {"images": [b64(b"image")], "options": {"return": parts, "normalize": True}}
+    validate(content, json_schema(POST["requestBody"]))
+    answer = send(json.dumps(content).encode(), detector=FakeDetector(embedding_layers=(0, 1)))
+    assert answer.status == 200
+    validate(json.loads(answer.body), json_schema(POST["responses"]["200"]))
+
+
 def test_the_description_fits() -> None:
     description = json.loads(send(b"", method="GET").body)
     schema = json_schema(DOCUMENT["paths"]["/score"]["get"]["responses"]["200"])

@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import numpy as np
 import pytest
 import requests
 
+from nsfw_detector import Detector, Embedding
 from nsfw_detector.settings import Settings
 from scripts.local_server import ROOT, LocalServer, ServerStartError
 from tests.conftest import DEMO, SAMPLES
@@ -119,6 +121,49 @@ def test_content_safety_with_the_official_client(demo_server: LocalServer) -> No
     with pytest.raises(HttpResponseError) as unreadable:
         client.analyze_image(AnalyzeImageOptions(image=ImageData(content=b"no image")))
     assert unreadable.value.error is not None
+
+
+def test_the_embedding_alone(demo_server: LocalServer) -> None:
+    options = {"return": ["embedding"], "normalize": True}
+    body = {"images": [b64("cat.jpg")], "options": options}
+    (result,) = post(demo_server, json=body).json()["results"]
+    assert set(result) == {"id", "level", "decision", "width", "height", "embedding"}
+    assert np.linalg.norm(result["embedding"]) == pytest.approx(1, abs=1e-5)
+
+
+def test_layers_where_none_are_chosen(demo_server: LocalServer) -> None:
+    body = {"images": [b64("cat.jpg")], "options": {"return": ["layers"]}}
+    answer = post(demo_server, json=body)
+    assert answer.status_code == 400
+    assert "EMBEDDING_LAYERS" in answer.json()["error"]["message"]
+
+
+def test_layers() -> None:
+    body = {
+        "images": [b64("cat.jpg"), "!!"],
+        "options": {"return": ["scores", "embedding", "layers"]},
+    }
+    environment = {"PRECISION": "fp32", "SCALED_DECODING": "false", "EMBEDDING_LAYERS": "2,0"}
+    with LocalServer(DEMO, environment) as server:
+        result, failed = post(server, json=body).json()["results"]
+    assert failed["error"]["code"] == "image_not_base64"
+    assert list(result["layers"]) == ["0", "2"]
+    settings = Settings(precision="fp32", scaled_decoding=False, embedding_layers=(0, 2))
+    detector = Detector.load(DEMO, settings)
+    (expected,) = detector.embed([SAMPLES / "cat.jpg"])
+    detector.close()
+    assert isinstance(expected, Embedding)
+    np.testing.assert_allclose(result["embedding"], expected.vector, atol=1e-5)
+    for block, numbers in result["layers"].items():
+        np.testing.assert_allclose(numbers, expected.layers[int(block)], atol=1e-5)
+
+
+def test_a_layer_that_is_not_there_never_becomes_ready() -> None:
+    with (
+        pytest.raises(ServerStartError, match="EMBEDDING_LAYERS: this checkpoint has the blocks 0"),
+        LocalServer(DEMO, {"EMBEDDING_LAYERS": "4"}),
+    ):
+        pass
 
 
 def test_hugging_face_inference(demo_server: LocalServer) -> None:

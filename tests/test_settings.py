@@ -18,8 +18,26 @@ def test_the_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
+    ("value", "layers"),
+    [("", ()), ("5", (5,)), ("3,7,11", (3, 7, 11)), (" 7, 3 ,7,", (3, 7))],
+)
+def test_layers_are_a_list_with_commas(
+    monkeypatch: pytest.MonkeyPatch, value: str, layers: tuple[int, ...]
+) -> None:
+    monkeypatch.setenv("EMBEDDING_LAYERS", value)
+    assert Settings.from_environment().embedding_layers == layers
+
+
+@pytest.mark.parametrize(
     ("name", "value"),
-    [("PRECISION", "int4"), ("MAX_FRAMES", "0"), ("CHECKPOINT_SHA256", "abc"), ("THREADS", "x")],
+    [
+        ("EMBEDDING_LAYERS", "-1"),
+        ("EMBEDDING_LAYERS", "3;7"),
+        ("PRECISION", "int4"),
+        ("MAX_FRAMES", "0"),
+        ("CHECKPOINT_SHA256", "abc"),
+        ("THREADS", "x"),
+    ],
 )
 def test_a_wrong_value_names_the_variable(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str

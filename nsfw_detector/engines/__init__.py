@@ -12,6 +12,7 @@ from nsfw_detector.checkpoint import Checkpoint
 from nsfw_detector.engines.base import Engine, EngineOutput
 from nsfw_detector.engines.cpu import fast_float
 from nsfw_detector.engines.gpu import best_precision, has_nvidia_device, why_no_cuda
+from nsfw_detector.engines.layers import check_layers
 from nsfw_detector.errors import SettingsError
 from nsfw_detector.settings import Settings
 from nsfw_detector.threads import inference_threads
@@ -27,8 +28,9 @@ def create_engine(checkpoint: Checkpoint, settings: Settings) -> Engine:
     Raises:
         UnsupportedArchitectureError: The engine cannot run this architecture.
         SettingsError: The engine's packages or its device are not there, or it does not compute in
-            this precision.
+            this precision, or the model has no such layers.
     """
+    check_layers(checkpoint, settings.embedding_layers)
     engine = _choose() if settings.engine == "auto" else settings.engine
     return {"cuda": _cuda, "openvino": _openvino, "torch": _torch}[engine](checkpoint, settings)
 
@@ -53,11 +55,14 @@ def _cuda(checkpoint: Checkpoint, settings: Settings) -> Engine:
     best, precision = best_precision(), settings.precision
     if precision == "int8" or (precision == "bf16" and best != "bf16"):
         raise SettingsError(f"PRECISION={precision}: not on this GPU. Use auto, fp16 or fp32.")
-    return CudaEngine(checkpoint, best if precision == "auto" else precision)
+    return CudaEngine(
+        checkpoint, best if precision == "auto" else precision, layers=settings.embedding_layers
+    )
 
 
 def _openvino(checkpoint: Checkpoint, settings: Settings) -> Engine:
     precision, threads = settings.precision, inference_threads(settings.threads)
+    layers = settings.embedding_layers
     if precision == "fp16":
         raise SettingsError("PRECISION=fp16 needs a GPU. Use auto, bf16, fp32 or int8 on a CPU.")
     try:
@@ -69,14 +74,19 @@ def _openvino(checkpoint: Checkpoint, settings: Settings) -> Engine:
             "Use the image for CPUs, or a machine with a GPU."
         ) from None
     if precision != "auto":
-        return OpenVINOEngine.from_checkpoint(checkpoint, precision, threads)
+        return OpenVINOEngine.from_checkpoint(checkpoint, precision, threads, layers)
     manifest = find_optimised(checkpoint)
     if manifest is None:
-        return OpenVINOEngine.from_checkpoint(checkpoint, fast_float(), threads)
+        return OpenVINOEngine.from_checkpoint(checkpoint, fast_float(), threads, layers)
     logger.info("Optimised engine used: %s", manifest.engine)
     if manifest.engine == "int8-static":
+        if layers:
+            raise SettingsError(
+                "EMBEDDING_LAYERS: the graph that scripts/optimise.py wrote for this checkpoint "
+                f"(int8-static) gives no layers. Set PRECISION={fast_float()}, or unset it."
+            )
         return OpenVINOEngine.from_graph(graph_path(checkpoint.folder), manifest.engine, threads)
-    return OpenVINOEngine.from_checkpoint(checkpoint, manifest.engine, threads)
+    return OpenVINOEngine.from_checkpoint(checkpoint, manifest.engine, threads, layers)
 
 
 def _torch(checkpoint: Checkpoint, settings: Settings) -> Engine:
@@ -86,4 +96,5 @@ def _torch(checkpoint: Checkpoint, settings: Settings) -> Engine:
         raise SettingsError(f"PRECISION={precision}: ENGINE=torch has bf16 and fp32.")
     from nsfw_detector.engines.torch_engine import TorchEngine
 
-    return TorchEngine(checkpoint, precision, inference_threads(settings.threads))
+    threads = inference_threads(settings.threads)
+    return TorchEngine(checkpoint, precision, threads, settings.embedding_layers)

@@ -17,10 +17,13 @@ class EngineOutput:
         logits: float32, shape (n, classes), before the softmax.
         embeddings: float32, shape (n, features): the normalised mean of the patch tokens, which the
             classifier head reads (timm's ``forward_head(pre_logits=True)``).
+        layers: For each chosen block, from the first on, the mean over the patch tokens that leave
+            it: float32, shape (n, features) (timm's ``forward_intermediates``, pooled).
     """
 
     logits: NDArray[np.float32]
     embeddings: NDArray[np.float32]
+    layers: tuple[NDArray[np.float32], ...] = ()
 
 
 class Engine(Protocol):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Sequence
 from functools import partial
 from typing import Literal, TypeAlias
 
@@ -33,14 +34,15 @@ BUCKETS = (1, 2, 4, 8, 16, 32)
 class CudaEngine:
     """Runs an EVA-02 checkpoint on a GPU.
 
-    Images go through page-locked memory to the GPU and logits and embeddings come back in one
-    tensor, one copy each way per batch.
+    Images go through page-locked memory to the GPU and logits, embeddings and layers come back in
+    one tensor, one copy each way per batch.
 
     Args:
         checkpoint: The model.
         precision: Arithmetic up to the pooling, which is in fp32 always.
         device: ``"cpu"`` computes the same, eagerly and without graphs, where there is no GPU to
             test on.
+        layers: Blocks whose pooled patch tokens are wanted too, in ascending order.
 
     Attributes:
         runs: Bucket -> what runs the model over that many of the images on the device.
@@ -48,7 +50,13 @@ class CudaEngine:
 
     max_batch_size = BUCKETS[-1]
 
-    def __init__(self, checkpoint: Checkpoint, precision: Precision, device: str = "cuda") -> None:
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        precision: Precision,
+        device: str = "cuda",
+        layers: Sequence[int] = (),
+    ) -> None:
         if checkpoint.spec is None:
             raise UnsupportedArchitectureError(
                 f"The CUDA engine runs EVA-02, not {checkpoint.config.architecture}. "
@@ -61,14 +69,13 @@ class CudaEngine:
         self._classes = spec.num_classes
         self.embedding_size = spec.embed_dim
         self._model = Eva02(
-            spec, checkpoint.tensors, checkpoint.config.preprocess, DTYPES[precision]
+            spec, checkpoint.tensors, checkpoint.config.preprocess, DTYPES[precision], layers
         ).to(device)
         shape = (self.max_batch_size, *spec.image_size, 3)
         self._staged = torch.zeros(shape, dtype=torch.uint8, pin_memory=self._on_gpu)
         self._images = torch.zeros(shape, dtype=torch.uint8, device=device)
-        self._results = torch.empty(
-            (self.max_batch_size, spec.num_classes + spec.embed_dim), pin_memory=self._on_gpu
-        )
+        columns = spec.num_classes + spec.embed_dim * (1 + len(layers))
+        self._results = torch.empty((self.max_batch_size, columns), pin_memory=self._on_gpu)
         self.runs = self._prepare()
         logger.info("%s ready in %.1f s", self.name, time.perf_counter() - started)
 
@@ -76,7 +83,9 @@ class CudaEngine:
         """Run the model over a batch; see `Engine.infer`."""
         starts = range(0, len(images), self.max_batch_size)
         results = np.concatenate([self._infer(images[i : i + self.max_batch_size]) for i in starts])
-        return EngineOutput(results[:, : self._classes], results[:, self._classes :])
+        ends = range(self._classes, results.shape[1], self.embedding_size)
+        logits, embeddings, *layers = np.split(results, ends, axis=1)
+        return EngineOutput(logits, embeddings, tuple(layers))
 
     @torch.inference_mode()
     def _infer(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -101,5 +110,5 @@ class CudaEngine:
         return {size: partial(self._forward, self._images[:size]) for size in BUCKETS}
 
     def _forward(self, images: Tensor) -> Tensor:
-        """Logits and embedding side by side, so that one copy brings both back."""
+        """Logits, embedding and layers side by side, so that one copy brings all back."""
         return torch.cat(self._model(images), dim=1)

@@ -8,6 +8,8 @@ size.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -26,7 +28,9 @@ ROW_MULTIPLE = 8
 class Eva02(nn.Module):
     """uint8 images (n, height, width, 3) -> logits (n, classes) and embedding (n, features).
 
-    Both come as float32 whatever the dtype: pooling, last norm and head are computed in float32,
+    Behind these come the pooled patch tokens (n, features) of each chosen block.
+
+    All come as float32 whatever the dtype: pooling, last norm and head are computed in float32,
     which costs nothing (one row per image) and keeps the mean over the tokens from overflowing in
     fp16.
 
@@ -35,12 +39,19 @@ class Eva02(nn.Module):
         tensors: The checkpoint's weights.
         preprocess: Gives mean and standard deviation.
         dtype: Of the weights and tokens up to the pooling.
+        layers: The chosen blocks, in ascending order.
     """
 
     def __init__(
-        self, spec: Eva02Spec, tensors: TensorFile, preprocess: Preprocess, dtype: torch.dtype
+        self,
+        spec: Eva02Spec,
+        tensors: TensorFile,
+        preprocess: Preprocess,
+        dtype: torch.dtype,
+        layers: Sequence[int] = (),
     ) -> None:
         super().__init__()
+        self._layers = layers
         self.patch_embed = PatchEmbed(spec, tensors, preprocess, dtype)
         self.blocks = nn.ModuleList(
             Block(spec, tensors, f"blocks.{index}.", dtype) for index in range(spec.depth)
@@ -53,14 +64,16 @@ class Eva02(nn.Module):
         self.cos = _constant(cos[:, None, None], torch.float32)
         self.sin = _constant(sin[:, None, None], torch.float32)
 
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """Run the model over a batch."""
         tokens = self.patch_embed(images)
-        for block in self.blocks:
+        layers = []
+        for index, block in enumerate(self.blocks):
             tokens = block(tokens, self.cos, self.sin)
-        pooled = tokens[:, 1:].mean(1, dtype=torch.float32)
-        embedding = self.fc_norm(pooled)
-        return self.head(embedding), embedding
+            if index in self._layers:
+                layers.append(pool(tokens))
+        embedding = self.fc_norm(pool(tokens))
+        return self.head(embedding), embedding, *layers
 
 
 class PatchEmbed(nn.Module):
@@ -173,6 +186,11 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     first, second = x.chunk(2, dim=-1)
     turned = torch.cat([first * cos - second * sin, second * cos + first * sin], dim=-1)
     return turned.to(x.dtype)
+
+
+def pool(tokens: Tensor) -> Tensor:
+    """Mean over the patch tokens, without the class token, in float32."""
+    return tokens[:, 1:].mean(1, dtype=torch.float32)
 
 
 def _linear(affine: Affine, dtype: torch.dtype) -> nn.Linear:

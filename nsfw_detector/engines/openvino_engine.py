@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, Self
 
@@ -46,7 +47,13 @@ class OpenVINOEngine:
         self._request = ov.Core().compile_model(model, "CPU", config).create_infer_request()
 
     @classmethod
-    def from_checkpoint(cls, checkpoint: Checkpoint, precision: Precision, threads: int) -> Self:
+    def from_checkpoint(
+        cls,
+        checkpoint: Checkpoint,
+        precision: Precision,
+        threads: int,
+        layers: Sequence[int] = (),
+    ) -> Self:
         """Build the engine from the weights.
 
         Args:
@@ -54,6 +61,7 @@ class OpenVINOEngine:
             precision: Arithmetic; int8 holds weights as int8 and quantises activations on the fly
                 where the CPU's kernels can, without calibration.
             threads: Cores to use.
+            layers: Blocks whose pooled patch tokens are wanted too, in ascending order.
 
         Raises:
             UnsupportedArchitectureError: The checkpoint is no EVA-02.
@@ -65,6 +73,7 @@ class OpenVINOEngine:
             checkpoint.tensors,
             checkpoint.config.preprocess,
             arena,
+            layers,
             int8=precision == "int8",
         ).build()
         engine = cls(model, precision, threads)
@@ -89,12 +98,12 @@ class OpenVINOEngine:
 
     def infer(self, images: NDArray[np.uint8]) -> EngineOutput:
         """Run the model over a batch; see `Engine.infer`."""
-        logits, embeddings = [], []
+        rows = []
         for image in images:
             self._request.infer([np.ascontiguousarray(image[None])])
-            logits.append(self._request.get_output_tensor(0).data.copy())
-            embeddings.append(self._request.get_output_tensor(1).data.copy())
-        return EngineOutput(np.concatenate(logits), np.concatenate(embeddings))
+            rows.append([tensor.data.copy() for tensor in self._request.output_tensors])
+        logits, embeddings, *layers = (np.concatenate(column) for column in zip(*rows, strict=True))
+        return EngineOutput(logits, embeddings, tuple(layers))
 
 
 def required_spec(checkpoint: Checkpoint) -> Eva02Spec:

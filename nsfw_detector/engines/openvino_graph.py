@@ -38,6 +38,7 @@ class GraphBuilder:
         tensors: The checkpoint's weights.
         preprocess: Gives mean and standard deviation.
         arena: Where the large constants are put; None leaves them in ordinary memory.
+        layers: Blocks whose pooled patch tokens are wanted too, in ascending order.
         int8: Whether to hold the weights of the blocks as int8 with a scale per row.
     """
 
@@ -47,6 +48,7 @@ class GraphBuilder:
         tensors: TensorFile,
         preprocess: Preprocess,
         arena: Arena | None = None,
+        layers: Sequence[int] = (),
         *,
         int8: bool = False,
     ) -> None:
@@ -54,33 +56,36 @@ class GraphBuilder:
         self._tensors = tensors
         self._preprocess = preprocess
         self._arena = arena
+        self._layers = layers
         self._int8 = int8
 
     def build(self) -> ov.Model:
         """Build the graph.
 
         Returns:
-            A model with the input uint8 (1, height, width, 3) and the outputs logits (1, classes)
-            and embedding (1, features), both float32.
+            A model with the input uint8 (1, height, width, 3) and the outputs logits (1, classes),
+            embedding (1, features) and, for each layer that is wanted, pooled tokens (1, features),
+            all float32.
         """
         spec = self._spec
         image = ops.parameter([1, *spec.image_size, 3], np.uint8, name="image")
         tokens = self._embed_patches(self._normalise(image))
         cos, sin = angle_tables(spec)
         rotary = [_constant(np.tile(table, 2)[None, None]) for table in (cos, sin)]
+        layers = []  # what is given of them
         for index in range(spec.depth):
             block = f"blocks.{index}."
             tokens = ops.add(tokens, self._attention(tokens, block, rotary))
             tokens = ops.add(tokens, self._swiglu(tokens, block))
+            if index in self._layers:
+                layers.append(self._pool(tokens))
             self._tensors.release()  # this block's weights are in the graph now
-        patches = ops.slice(tokens, _ints([1]), _ints([spec.num_tokens]), _ints([1]), _ints([1]))
-        pooled = ops.reduce_mean(patches, _ints([1]), keep_dims=False)
-        embedding = self._norm(pooled, "fc_norm")
+        embedding = self._norm(self._pool(tokens), "fc_norm")
         head = Affine.read(self._tensors, "head")
         product = ops.matmul(embedding, _constant(head.weight), False, True, name=HEAD)
         logits = ops.add(product, _constant(head.bias))
         results = [ops.result(logits, name="logits"), ops.result(embedding, name="embedding")]
-        return ov.Model(results, [image], "eva02")
+        return ov.Model([*results, *map(ops.result, layers)], [image], "eva02")
 
     def _normalise(self, image: Node) -> Node:
         mean = np.array(self._preprocess.mean, dtype=np.float32) * 255
@@ -136,6 +141,12 @@ class GraphBuilder:
         if self._spec.scale_mlp:
             hidden = self._norm(hidden, f"{block}mlp.norm")
         return self._linear(hidden, Affine.read(self._tensors, f"{block}mlp.fc2"))
+
+    def _pool(self, tokens: Node) -> Node:
+        """Mean over the patch tokens, without the class token."""
+        end = _ints([self._spec.num_tokens])
+        patches = ops.slice(tokens, _ints([1]), end, _ints([1]), _ints([1]))
+        return ops.reduce_mean(patches, _ints([1]), keep_dims=False)
 
     def _norm(self, x: Node, name: str) -> Node:
         affine = Affine.read(self._tensors, name)

@@ -6,6 +6,7 @@ timm belong to the development environment; the serving image on CPUs does witho
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -17,12 +18,24 @@ from nsfw_detector.errors import CheckpointError, SettingsError
 
 
 class TorchEngine:
-    """Runs a checkpoint through timm, eagerly, on the CPU."""
+    """Runs a checkpoint through timm, eagerly, on the CPU.
+
+    Args:
+        checkpoint: Of any architecture of timm.
+        precision: Arithmetic.
+        threads: Cores to use.
+        layers: Blocks whose pooled patch tokens are wanted too, in ascending order; only of an
+            architecture that has blocks and patches.
+    """
 
     max_batch_size = 1  # a larger batch would have to be timed at every start
 
     def __init__(
-        self, checkpoint: Checkpoint, precision: Literal["fp32", "bf16"], threads: int
+        self,
+        checkpoint: Checkpoint,
+        precision: Literal["fp32", "bf16"],
+        threads: int,
+        layers: Sequence[int] = (),
     ) -> None:
         try:
             import torch
@@ -53,6 +66,7 @@ class TorchEngine:
         self._mean = torch.tensor(preprocess.mean).mul(255).view(3, 1, 1)
         self._std = torch.tensor(preprocess.std).mul(255).view(3, 1, 1)
         self._dtype = dtype
+        self._layers = list(layers)
 
     def infer(self, images: NDArray[np.uint8]) -> EngineOutput:
         """Run the model over a batch; see `Engine.infer`."""
@@ -60,7 +74,13 @@ class TorchEngine:
         with torch.inference_mode():
             pixels = torch.from_numpy(images).permute(0, 3, 1, 2).float()
             pixels = ((pixels - self._mean) / self._std).to(self._dtype)
-            features = model.forward_features(pixels)
+            if self._layers:  # not every architecture has blocks
+                features, tokens = model.forward_intermediates(
+                    pixels, indices=self._layers, output_fmt="NLC"
+                )
+            else:
+                features, tokens = model.forward_features(pixels), []
             embeddings = model.forward_head(features, pre_logits=True)
             logits = model.head(embeddings)
-        return EngineOutput(logits.float().numpy(), embeddings.float().numpy())
+            layers = tuple(layer.float().mean(1).numpy() for layer in tokens)
+        return EngineOutput(logits.float().numpy(), embeddings.float().numpy(), layers)

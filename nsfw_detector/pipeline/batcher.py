@@ -30,10 +30,17 @@ Infer: TypeAlias = Callable[[NDArray[np.uint8]], EngineOutput]
 
 @dataclass(frozen=True, slots=True)
 class ModelOutput:
-    """What the model says of one image: logits (classes,) and embedding (features,), float32."""
+    """What the model says of one image, all float32.
+
+    Attributes:
+        logits: Shape (classes,).
+        embedding: Shape (features,).
+        layers: For each chosen block, shape (features,).
+    """
 
     logits: NDArray[np.float32]
     embedding: NDArray[np.float32]
+    layers: tuple[NDArray[np.float32], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,8 +198,11 @@ class Batcher:
     def _outputs(self, images: NDArray[np.uint8]) -> list[ModelOutput]:
         output = self._infer(images)
         # Copied, so that a result which is kept does not keep its whole batch.
-        rows = zip(output.logits, output.embeddings, strict=True)
-        outputs = [ModelOutput(logits.copy(), embedding.copy()) for logits, embedding in rows]
+        rows = zip(output.logits, output.embeddings, *output.layers, strict=True)
+        outputs = [
+            ModelOutput(logits.copy(), embedding.copy(), tuple(layer.copy() for layer in layers))
+            for logits, embedding, *layers in rows
+        ]
         if len(outputs) != len(images):
             raise ValueError(f"{len(outputs)} outputs for {len(images)} images")
         return outputs

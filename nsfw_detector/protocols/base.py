@@ -36,9 +36,16 @@ class Failure(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a request asks of the detector, beyond its images."""
+    """What a request asks of the detector, beyond its images.
+
+    Attributes:
+        embedding: Embeddings, and the layers there are.
+        layers: Layers, so that it is an error if there are none.
+        policy: Takes the place of the detector's own.
+    """
 
     embedding: bool = False
+    layers: bool = False
     policy: Policy | None = None
 
 

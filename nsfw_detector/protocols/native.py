@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -11,7 +11,7 @@ from nsfw_detector.errors import ImageError
 from nsfw_detector.policy import Policy
 from nsfw_detector.protocols.base import Options, WireFormat, sole
 from nsfw_detector.protocols.images import EXAMPLE, Base64, Image, Images
-from nsfw_detector.protocols.native_answer import NativeAnswer, render_result, summary
+from nsfw_detector.protocols.native_answer import NativeAnswer, Part, render_result, summary
 from nsfw_detector.results import ModelInfo, Result
 
 
@@ -32,8 +32,12 @@ class NativeOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
-    returns: list[Literal["scores", "embedding"]] = Field(default=["scores"], alias="return")
-    """Added to level and decision: the probabilities, and the vector before the classifier."""
+    returns: list[Part] = Field(default=["scores"], alias="return")
+    """Added to level and decision: the probabilities, the vector before the classifier, and those
+    of the layers that `EMBEDDING_LAYERS` chooses."""
+
+    normalize: bool = False
+    """Whether embedding and layers are brought to length 1 (L2)."""
 
     policy: Policy | None = None
     """Takes the place of the endpoint's policy for this request."""
@@ -66,16 +70,17 @@ class NativeRequest(WireFormat):
 
     def to_options(self) -> Options:
         """Give the options as the detector takes them."""
-        return Options("embedding" in self.options.returns, self.options.policy)
+        layers = "layers" in self.options.returns
+        embedding = layers or "embedding" in self.options.returns
+        return Options(embedding, layers, self.options.policy)
 
     def render(self, model: ModelInfo, results: Sequence[Result]) -> NativeAnswer:
         """Write one result per image, each with its id."""
-        with_scores = "scores" in self.options.returns
         ids = [str(i) if image.id is None else image.id for i, image in enumerate(self.images)]
         return {
             "model": summary(model),
             "results": [
-                render_result(image_id, result, with_scores=with_scores)
+                render_result(image_id, result, self.options.returns, self.options.normalize)
                 for image_id, result in zip(ids, results, strict=True)
             ],
         }

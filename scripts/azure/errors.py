@@ -65,4 +65,7 @@ def explain(error: Exception) -> OperatorError:
 
 
 def _first_line(error: HttpResponseError) -> str:
-    return str(error.message or error.reason or "no message").strip().splitlines()[0]
+    first = str(error.message or error.reason or "no message").strip().splitlines()[0]
+    # What Azure ML itself says is often inside: "The request is invalid." alone helps nobody.
+    details = getattr(error.error, "details", None) or []
+    return " ".join([first, *(f"{detail.code}: {detail.message}" for detail in details)])

@@ -14,7 +14,7 @@ from nsfw_detector import Detector
 from nsfw_detector.batch import MiniBatches
 from nsfw_detector.batch.rows import LABELS_KEY, SCHEMA_VERSION, VERSION_KEY, schema
 from nsfw_detector.results import Detection
-from tests.conftest import SAMPLES
+from tests.conftest import DEMO, SAMPLES
 
 
 @pytest.fixture
@@ -87,6 +87,22 @@ def test_embeddings_are_float16_and_nan_where_there_is_none(
     assert isinstance(expected, Detection)
     assert expected.embedding is not None
     np.testing.assert_array_equal(np.array(high), expected.embedding.astype(np.float16))
+
+
+def test_layers_leave_the_rows_as_they_are(
+    demo_detector: Detector, images: Path, tmp_path: Path
+) -> None:
+    settings = demo_detector.settings.model_copy(update={"embedding_layers": (0, 2)})
+    detector = Detector.load(DEMO, settings)
+    tables = []
+    for name, scorer in (("without", demo_detector), ("with", detector)):
+        MiniBatches(scorer, tmp_path / name, images, embedding=True).score(files(images))
+        table = pq.read_table(next((tmp_path / name).iterdir()))
+        tables.append(table.drop_columns(["milliseconds", "embedding"]))
+        tables.append(np.array(table.column("embedding").to_pylist()))
+    detector.close()
+    assert tables[0].equals(tables[2])
+    np.testing.assert_array_equal(tables[1], tables[3])
 
 
 def test_parts_of_unreadable_files_have_the_same_schema(

@@ -70,6 +70,11 @@ class FakeDetector:
             frames=9 if image.startswith(b"GIF") else 1,
             frame=4 if image.startswith(b"GIF") else 0,
             embedding=random.normal(size=5).astype(np.float32) if embedding else None,
+            layers={
+                block: random.normal(size=5).astype(np.float32)
+                for block in self.settings.embedding_layers
+                if embedding
+            },
         )
 
     def detection(self, image: bytes, **options: Any) -> Detection:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from nsfw_detector.protocols import FORMATS, recognise
@@ -73,6 +74,45 @@ def test_native_embedding_instead_of_scores() -> None:
     assert embedding is not None
     assert result.pop("embedding") == embedding.tolist()
     assert set(result) == {"id", "level", "decision", "width", "height"}
+
+
+@pytest.mark.parametrize("normalize", [False, True])
+def test_native_layers(normalize: bool) -> None:
+    with_layers = FakeDetector(embedding_layers=(3, 7))
+    options = {"return": ["embedding", "layers"], "normalize": normalize}
+    _, answer = post({"images": IMAGES[:2], "options": options}, with_layers)
+    result, failed = answer["results"]
+    assert failed == {"id": "1", "error": UNREADABLE}
+    detection = with_layers.detection(ONE, embedding=True)
+    assert detection.embedding is not None
+    assert list(result["layers"]) == ["3", "7"]
+    given = [result["embedding"], *result["layers"].values()]
+    for numbers, vector in zip(
+        given, [detection.embedding, *detection.layers.values()], strict=True
+    ):
+        length = float(np.linalg.norm(vector)) if normalize else 1.0
+        assert numbers == pytest.approx((vector / length).tolist(), rel=1e-6)
+
+
+def test_native_layers_alone() -> None:
+    with_layers = FakeDetector(embedding_layers=(3,))
+    _, answer = post({"images": IMAGES[:1], "options": {"return": ["layers"]}}, with_layers)
+    (result,) = answer["results"]
+    assert list(result.pop("layers")) == ["3"]
+    assert set(result) == {"id", "level", "decision", "width", "height"}
+
+
+def test_layers_come_only_if_asked_for() -> None:
+    with_layers = FakeDetector(embedding_layers=(3,))
+    for parts in (["scores"], ["embedding"]):
+        content = {"images": IMAGES[:1], "options": {"return": parts}}
+        assert "layers" not in post(content, with_layers)[1]["results"][0]
+
+
+def test_layers_where_there_are_none_say_what_to_set() -> None:
+    status, answer = post({"images": IMAGES[:1], "options": {"return": ["scores", "layers"]}})
+    assert (status, answer["error"]["code"]) == (400, "bad_request")
+    assert "EMBEDDING_LAYERS" in answer["error"]["message"]
 
 
 def test_native_policy() -> None:
@@ -178,6 +218,7 @@ def test_content_safety_with_other_labels(labels: tuple, severities: list) -> No
         ({"images": [{"id": 5, "content": IMAGES[0]}]}, "images.0.id: "),
         ({"images": IMAGES, "option": {}}, "option: "),
         ({"images": IMAGES, "options": {"return": ["labels"]}}, "options.return.0: "),
+        ({"images": IMAGES, "options": {"normalize": "l2"}}, "options.normalize: "),
         ({"images": IMAGES, "options": {"policy": {"block": {"low": 2}}}}, "policy.block.low: "),
         ({"images": IMAGES, "options": {"policy": {"block": {"gore": 1}}}}, "block.gore: "),
         ({"input_data": [IMAGES[0], None]}, "input_data.1: "),

@@ -1,0 +1,1 @@
+"""Azure ML components: each a folder with its YAML and its entry script."""

@@ -1,0 +1,1 @@
+"""Near-copies among embedded images."""

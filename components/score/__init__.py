@@ -1,0 +1,1 @@
+"""Grading and embedding, as parallel components."""

@@ -1,0 +1,1 @@
+"""Images similar to given ones."""

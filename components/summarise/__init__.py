@@ -1,0 +1,1 @@
+"""Statistics and a report of a table of results."""

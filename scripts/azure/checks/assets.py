@@ -1,0 +1,101 @@
+"""Whether the workspace has the model, the environment and the compute that a deployment names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from azure.core.exceptions import ResourceNotFoundError
+
+from scripts.azure.checks import locks
+from scripts.azure.checks.context import Context, state_of
+from scripts.azure.findings import Finding
+
+MAKE = {
+    "model": "python -m scripts.register_model",
+    "environment": "python -m scripts.provision",
+}
+
+
+def check_assets(context: Context) -> Iterator[Finding]:
+    """Look up the registered model and environment."""
+    for field, assets in (
+        ("model", context.client.models),
+        ("environment", context.client.environments),
+    ):
+        reference = context.document.get(field)
+        if not isinstance(reference, str) or "azureml://" in reference:
+            continue  # described in the file itself, or in a registry
+        asset = _find(assets, reference.removeprefix("azureml:"))
+        if asset is None:
+            yield context.document.error(
+                f"{field} {reference} is not in {context.workspace.name}",
+                "The deployment would be refused.",
+                f"{MAKE[field]}.",
+            )
+            continue
+        yield context.document.ok(f"{field} {asset.name}, version {asset.version}")
+        if field == "environment":
+            yield from _check_lock(context, asset)
+
+
+def check_compute(context: Context) -> Iterator[Finding]:
+    """Look up the cluster of a batch deployment."""
+    name = context.document.get("compute")
+    if context.document.kind != "batch" or not isinstance(name, str):
+        return
+    name = name.removeprefix("azureml:")
+    try:
+        compute = context.client.compute.get(name)
+    except ResourceNotFoundError:
+        yield context.document.error(
+            f"compute {name} is not in {context.workspace.name}",
+            "Jobs would have nowhere to run.",
+            "python -m scripts.provision.",
+        )
+        return
+    state = state_of(compute)
+    if state != "Succeeded":
+        yield context.document.error(
+            f"compute {name} is in the state {state}",
+            "Jobs would wait, or fail.",
+            f"Look at its errors: az ml compute show --name {name}.",
+        )
+    if (getattr(compute, "min_instances", 0) or 0) > 0:
+        yield context.document.warning(
+            f"compute {name} never has fewer than {compute.min_instances} nodes",
+            "They cost money while nothing runs.",
+            f"az ml compute update --name {name} --min-instances 0.",
+        )
+
+
+def _check_lock(context: Context, environment: Any) -> Iterator[Finding]:
+    """Compare the requirements that the image was built from with those here."""
+    built_from = (environment.tags or {}).get(locks.LOCK_TAG)
+    short = str(environment.name).removeprefix("nsfw-image-detector-")
+    lock = locks.ENVIRONMENT / f"{short}.lock"
+    if built_from is not None and lock.is_file() and built_from != locks.digest(lock):
+        yield context.document.warning(
+            f"environment {environment.name}:{environment.version} was built from another "
+            f"{lock.name} than the one here",
+            "What was tested here is not what runs there.",
+            "python -m scripts.provision makes a new version; or take the lock from the commit "
+            "that is deployed.",
+        )
+
+
+def _find(assets: Any, reference: str) -> Any:
+    from azure.ai.ml.exceptions import ValidationErrorType, ValidationException
+
+    try:
+        if "@" in reference:
+            name, label = reference.split("@", 1)
+            return assets.get(name, label=label)
+        name, _, version = reference.partition(":")
+        return assets.get(name, version)
+    except ResourceNotFoundError:
+        return None
+    except ValidationException as error:  # the SDK's way of saying so for a label
+        if error.error_type != ValidationErrorType.RESOURCE_NOT_FOUND:
+            raise
+        return None

@@ -1,0 +1,155 @@
+"""A deployment's YAML file, read with the SDK's own loaders, and what identifies its content."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from scripts.azure.errors import OperatorError
+
+if TYPE_CHECKING:
+    from azure.ai.ml import MLClient
+
+FINGERPRINT_TAG = "fingerprint"
+
+
+@dataclass(slots=True)
+class DeploymentFile:
+    """A deployment as its file describes it.
+
+    Attributes:
+        path: The file.
+        entity: The SDK's object.
+        is_batch: Whether it belongs to a batch endpoint.
+    """
+
+    path: Path
+    entity: Any
+    is_batch: bool
+
+    @property
+    def name(self) -> str:
+        """Name of the deployment."""
+        return str(self.entity.name)
+
+    @property
+    def endpoint(self) -> str:
+        """Name of its endpoint."""
+        return str(self.entity.endpoint_name)
+
+
+def read_deployment(
+    path: Path, *, endpoint: str | None = None, name: str | None = None, model: str | None = None
+) -> DeploymentFile:
+    """Read a deployment's YAML file.
+
+    Args:
+        path: The file; of an online (managed or Kubernetes) or a batch deployment.
+        endpoint: Takes the place of the file's `endpoint_name`.
+        name: Takes the place of the file's `name`.
+        model: Takes the place of the file's `model`, for instance `azureml:name:3`.
+
+    Raises:
+        OperatorError: The file is missing, or the SDK does not accept it.
+    """
+    from azure.ai.ml import load_online_deployment
+    from azure.ai.ml.entities._load_functions import load_model_batch_deployment
+
+    replaced = {"endpoint_name": endpoint, "name": name, "model": model}
+    overrides = [{field: value} for field, value in replaced.items() if value]
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        # Only batch deployments name their compute; online ones leave it to their endpoint.
+        is_batch = "compute" in content
+        # The public loader of batch deployments does not know `type: model` with `settings`.
+        load: Any = load_model_batch_deployment if is_batch else load_online_deployment
+        entity = load(path, params_override=overrides)
+    except OSError as error:
+        raise OperatorError(
+            f"{path} cannot be read: {error.strerror}.",
+            "Name a file such as those in deployments/.",
+        ) from None
+    except Exception as error:  # the SDK's loaders raise many kinds
+        raise OperatorError(
+            f"{path} is no deployment that the SDK accepts: {_readable(error)}",
+            f"Look at its fields: python -m scripts.doctor {path}",
+        ) from None
+    return DeploymentFile(path, entity, is_batch)
+
+
+def pin_versions(client: MLClient, deployment: DeploymentFile) -> str | None:
+    """Replace `@latest` of the model and environment by the version that it means now.
+
+    What is deployed can then be told, compared and made again.
+
+    Returns:
+        SHA-256 of the registered model's weights, as `sha256:...`; None if it does not tell.
+
+    Raises:
+        OperatorError: The model or environment is not in the workspace.
+    """
+    entity = deployment.entity
+    model: Any = None
+    for field, assets in (("model", client.models), ("environment", client.environments)):
+        reference = getattr(entity, field)
+        if not isinstance(reference, str):
+            continue
+        asset = _find(assets, reference, deployment)
+        if asset is not None:
+            setattr(entity, field, f"{asset.name}:{asset.version}")
+            model = asset if field == "model" else model
+    sha256 = {**(model.tags or {}), **(model.properties or {})}.get("sha256") if model else None
+    return f"sha256:{sha256}" if sha256 else None
+
+
+def fingerprint(deployment: DeploymentFile) -> str:
+    """What tells this deployment from any other: its fields, and the bytes of its code.
+
+    Kept as a tag of the deployment in Azure, so that a second run sees that nothing has changed.
+    """
+    from azure.ai.ml._utils._asset_utils import get_ignore_file, get_object_hash
+
+    fields = deployment.entity._to_dict()
+    tags = {k: v for k, v in (fields.get("tags") or {}).items() if k != FINGERPRINT_TAG}
+    code = deployment.entity.code_configuration
+    if code is not None and code.code:
+        folder = (deployment.path.parent / code.code).resolve()
+        if folder.exists():
+            fields["code_configuration"] = {
+                "scoring_script": code.scoring_script,
+                "hash": get_object_hash(folder, get_ignore_file(folder)),
+            }
+    text = json.dumps({**fields, "tags": tags}, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _find(assets: Any, reference: str, deployment: DeploymentFile) -> Any:
+    from azure.core.exceptions import ResourceNotFoundError
+
+    reference = reference.removeprefix("azureml:")
+    if reference.startswith(("//", "/", "http")):  # in a registry, or a full ARM id
+        return None
+    try:
+        if "@" in reference:
+            name, label = reference.split("@", 1)
+            return assets.get(name, label=label)
+        name, version = reference.rsplit(":", 1)
+        return assets.get(name, version)
+    except ResourceNotFoundError:
+        raise OperatorError(
+            f"{deployment.path} asks for `azureml:{reference}`, which the workspace does not have.",
+            "Register the model with scripts.register_model; make the environment with "
+            "scripts.provision.",
+        ) from None
+    except ValueError:  # neither a label nor a version
+        return None
+
+
+def _readable(error: Exception) -> str:
+    text = str(getattr(error, "message", None) or error)
+    return " ".join(line.strip() for line in text.splitlines() if line.strip())[:600]

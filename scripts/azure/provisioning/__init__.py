@@ -1,0 +1,1 @@
+"""What must exist before a deployment: made where it is missing, and never changed."""

@@ -1,0 +1,171 @@
+"""From a YAML file to a healthy deployment: check, create or update, wait, try, give traffic.
+
+The endpoint must exist (scripts.provision makes it). The first deployment of an endpoint gets all
+of its traffic; a further one gets none unless --traffic says so (scripts.rollout moves traffic with
+care). Running the same command again goes on where an earlier run stopped.
+
+Examples:
+  python -m scripts.deploy deployments/online-cpu.yml --endpoint my-moderation
+  python -m scripts.deploy deployments/online-cpu.yml --deployment green --model azureml:nsfw:4
+  python -m scripts.deploy deployments/online-cpu.yml --deployment green --traffic 10
+  python -m scripts.deploy deployments/batch-cpu.yml
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scripts.azure import batch_default, preflight
+from scripts.azure.command import new_parser, run
+from scripts.azure.deploying import ensure_deployed, get_deployment, is_current, state_of
+from scripts.azure.deployment_file import (
+    DeploymentFile,
+    fingerprint,
+    pin_versions,
+    read_deployment,
+)
+from scripts.azure.scoring import connect_endpoint
+from scripts.azure.smoke import SAMPLES, find_images, smoke_test
+from scripts.azure.traffic import Traffic, get_endpoint, live, set_traffic, shift, show
+from scripts.azure.workspace import add_workspace_arguments, connect, find_workspace
+
+if TYPE_CHECKING:
+    from azure.ai.ml import MLClient
+
+
+def main() -> None:
+    """Deploy what the arguments name."""
+    arguments = parse()
+    deployment = read_deployment(
+        arguments.file,
+        endpoint=arguments.endpoint,
+        name=arguments.deployment,
+        model=arguments.model,
+    )
+    workspace = find_workspace(arguments)
+    client = connect(workspace)
+    if not arguments.skip_checks:
+        preflight.check(client, workspace, deployment)
+    digest = pin_versions(client, deployment)
+    print(
+        f"{deployment.name} of {deployment.endpoint}: model {deployment.entity.model}, "
+        f"environment {deployment.entity.environment}"
+    )
+    if arguments.dry_run:
+        say_what_would_be_done(client, deployment, arguments.traffic)
+        return
+    bring_up(client, deployment, digest, arguments.samples)
+    if deployment.is_batch:
+        batch_default.set_default(client, deployment, replace=arguments.traffic == 100)
+    else:
+        give_traffic(client, deployment, arguments.traffic)
+
+
+def bring_up(
+    client: MLClient, deployment: DeploymentFile, digest: str | None, samples: Path
+) -> None:
+    """Make a deployment and have it score photos; its traffic stays as it is.
+
+    Args:
+        client: The workspace.
+        deployment: As its file describes it, versions pinned.
+        digest: Of the weights that should answer, where known.
+        samples: Folder with photos to try it with.
+
+    Raises:
+        OperatorError: It did not become healthy, or answers wrongly.
+    """
+    look_up = batch_default.get_endpoint if deployment.is_batch else get_endpoint
+    look_up(client, deployment.endpoint)  # says what to do if there is none
+    ensure_deployed(client, deployment)
+    if not deployment.is_batch:  # a batch deployment answers by a job, which costs a node
+        scorer = connect_endpoint(client, deployment.endpoint, deployment.name)
+        smoke_test(scorer, find_images(samples), digest)
+        scorer.close()
+
+
+def give_traffic(client: MLClient, deployment: DeploymentFile, percent: int | None) -> None:
+    """Set the traffic as asked; without being asked, only that of an endpoint's first deployment.
+
+    Args:
+        client: The workspace.
+        deployment: The deployment, which is healthy.
+        percent: Its share; None if nothing was asked.
+    """
+    before = live(get_endpoint(client, deployment.endpoint))
+    after = plan_traffic(before, deployment.name, percent)
+    set_traffic(client, deployment.endpoint, after)
+    if after != before:
+        print(f"Traffic: {show(before)} -> {show(after)}")
+    else:
+        print(f"Traffic stays: {show(before)}")
+    if deployment.name not in after:
+        print(f"To move it: python -m scripts.rollout {deployment.endpoint} --to {deployment.name}")
+
+
+def plan_traffic(before: Traffic, name: str, percent: int | None) -> Traffic:
+    """Decide the traffic after a deployment. Nothing is taken from others unless asked."""
+    if percent is None:
+        return before or {name: 100}
+    return shift(before, name, percent)
+
+
+def say_what_would_be_done(
+    client: MLClient, deployment: DeploymentFile, percent: int | None
+) -> None:
+    """Print what a run would change."""
+    existing = get_deployment(client, deployment)
+    if is_current(existing, fingerprint(deployment)):
+        print("Would leave the deployment as it is: nothing has changed.")
+    elif existing is None:
+        print("Would create the deployment.")
+    else:
+        print(f"Would update the deployment, which is {state_of(existing)}.")
+    if deployment.is_batch:
+        return
+    before = live(get_endpoint(client, deployment.endpoint))
+    after = plan_traffic(before, deployment.name, percent)
+    print(f"Would score sample photos, then set the traffic: {show(before)} -> {show(after)}")
+
+
+def parse() -> argparse.Namespace:
+    """Read the command line."""
+    parser = new_parser(__doc__, changes=True)
+    parser.add_argument(
+        "file", type=Path, help="YAML of a deployment, such as those in deployments/"
+    )
+    parser.add_argument("--endpoint", metavar="NAME", help="in place of the file's endpoint_name")
+    parser.add_argument("--deployment", metavar="NAME", help="in place of the file's name")
+    parser.add_argument(
+        "--model", metavar="azureml:NAME:VERSION", help="in place of the file's model"
+    )
+    parser.add_argument(
+        "--traffic",
+        metavar="PERCENT|all",
+        type=percentage,
+        help="share of the requests; the others keep theirs in proportion. For a batch endpoint, "
+        "`all` makes it the default",
+    )
+    parser.add_argument(
+        "--samples", type=Path, default=SAMPLES, help="folder of photos to try it with"
+    )
+    parser.add_argument("--skip-checks", action="store_true", help="deploy whatever the checks say")
+    add_workspace_arguments(parser)
+    return parser.parse_args()
+
+
+def percentage(text: str) -> int:
+    """Read `all` or a whole number from 0 to 100."""
+    try:
+        value = 100 if text == "all" else int(text.removesuffix("%"))
+    except ValueError:
+        value = -1
+    if not 0 <= value <= 100:
+        raise argparse.ArgumentTypeError(f"{text} is neither `all` nor a number from 0 to 100")
+    return value
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,116 @@
+"""Make what must exist in the workspace before a deployment: clusters, environments, endpoints.
+
+Makes what is missing and changes nothing that exists; what differs from its file is shown. An
+environment gets a new version when what its image is built from has changed. Running it again is
+safe. Without files it makes all that the CPU deployments need.
+
+Examples:
+  python -m scripts.provision --dry-run
+  python -m scripts.provision --endpoint contoso-moderation
+  python -m scripts.provision endpoints/online-aad.yml environment/gpu.yml
+  python -m scripts.provision compute/batch-gpu.yml environment/batch-gpu.yml
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import yaml
+
+from scripts.azure.command import new_parser, run
+from scripts.azure.errors import OperatorError
+from scripts.azure.provisioning.environment import ensure_environment
+from scripts.azure.provisioning.outcome import Outcome, show
+from scripts.azure.provisioning.resource import (
+    ensure_batch_endpoint,
+    ensure_cluster,
+    ensure_online_endpoint,
+)
+from scripts.azure.workspace import add_workspace_arguments, connect, find_workspace
+from scripts.local_server import ROOT
+
+if TYPE_CHECKING:
+    from azure.ai.ml import MLClient
+
+DEFAULT_FILES = (
+    "compute/batch-cpu.yml",
+    "environment/cpu.yml",
+    "environment/batch.yml",
+    "endpoints/online.yml",
+    "endpoints/batch.yml",
+)
+
+
+def main() -> int:
+    """Make what is missing; returns the exit status."""
+    arguments = _parse()
+    kinds = {path: _kind(path) for path in arguments.files}
+    workspace = find_workspace(arguments)
+    client = connect(workspace)
+    outcomes = []
+    try:
+        for path, kind in kinds.items():
+            outcomes.append(_ensure(client, path, kind, arguments))
+    finally:  # what was made before something failed is worth knowing, too
+        print(f"\nWorkspace {workspace.name}:")
+        show(outcomes)
+    return int(any(outcome.state == "failed" for outcome in outcomes))
+
+
+def _parse() -> argparse.Namespace:
+    parser = new_parser(__doc__, changes=True)
+    parser.add_argument(
+        "files",
+        nargs="*",
+        type=Path,
+        metavar="FILE",
+        default=[ROOT / name for name in DEFAULT_FILES],
+        help=f"YAML of a cluster, environment or endpoint (default: {' '.join(DEFAULT_FILES)})",
+    )
+    parser.add_argument("--endpoint", metavar="NAME", help="name of the online endpoint")
+    parser.add_argument("--batch-endpoint", metavar="NAME", help="name of the batch endpoint")
+    add_workspace_arguments(parser)
+    return parser.parse_args()
+
+
+def _kind(path: Path) -> str:
+    """What a file describes, by its `$schema`: known before anything is made."""
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        kind = str(document["$schema"]).rsplit("/", 1)[-1].removesuffix(".schema.json")
+    except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
+        raise OperatorError(
+            f"{path} cannot be read: {error!r}", "Name a YAML file that has a `$schema`."
+        ) from None
+    if kind not in KINDS:
+        raise OperatorError(
+            f"{path} is of the kind {kind}.", f"This makes {', '.join(KINDS)} only."
+        )
+    return kind
+
+
+def _ensure(client: MLClient, path: Path, kind: str, arguments: argparse.Namespace) -> Outcome:
+    dry_run: bool = arguments.dry_run
+    print(f"{path.name} ...", flush=True)
+    if kind == "amlCompute":
+        return ensure_cluster(client, path, dry_run=dry_run)
+    if kind == "environment":
+        return ensure_environment(client, path, dry_run=dry_run)
+    if kind == "batchEndpoint":
+        return ensure_batch_endpoint(client, path, arguments.batch_endpoint, dry_run=dry_run)
+    return ensure_online_endpoint(client, path, arguments.endpoint, dry_run=dry_run)
+
+
+KINDS = (
+    "amlCompute",
+    "environment",
+    "managedOnlineEndpoint",
+    "kubernetesOnlineEndpoint",
+    "batchEndpoint",
+)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,1 @@
+"""The management host: what Azure Resource Manager does for a workspace."""

@@ -1,0 +1,192 @@
+"""The real SDK and the real inference server; only Azure itself is a stand-in."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+from pathlib import Path
+
+import pytest
+from azure.ai.ml.entities import Model
+
+from tests.cloud.cloud import Cloud
+from tests.scripts.azure_workspace import (
+    DEMO,
+    ENDPOINT,
+    furnish,
+    run_script,
+    sent,
+    start_script,
+    wait_until,
+    write_deployment,
+)
+
+DEPLOYMENT = f"onlineEndpoints/{ENDPOINT}/deployments/"
+
+
+def test_from_yaml_to_traffic_and_again(cloud: Cloud, tmp_path: Path) -> None:
+    client = furnish(cloud, tmp_path)
+    file = write_deployment(tmp_path)
+
+    done = run_script(cloud, "scripts.deploy", str(file), "--skip-checks")
+    assert done.returncode == 0, done.stderr
+    assert "demo-high.png             high" in done.stdout
+    assert "Traffic: none -> blue 100 %" in done.stdout
+    assert client.online_endpoints.get(ENDPOINT).traffic == {"blue": 100}
+    assert sent(cloud, "PUT", DEPLOYMENT) == 1
+
+    again = run_script(cloud, "scripts.deploy", str(file), "--skip-checks")
+    assert again.returncode == 0, again.stderr
+    assert "up to date" in again.stdout
+    assert sent(cloud, "PUT", DEPLOYMENT) == 1
+
+
+def test_a_second_deployment_gets_no_traffic_unasked(cloud: Cloud, tmp_path: Path) -> None:
+    client = furnish(cloud, tmp_path)
+    file = str(write_deployment(tmp_path))
+    assert run_script(cloud, "scripts.deploy", file, "--skip-checks").returncode == 0
+
+    green = [file, "--deployment", "green", "--skip-checks"]
+    done = run_script(cloud, "scripts.deploy", *green)
+    assert done.returncode == 0, done.stderr
+    assert "Traffic stays: blue 100 %" in done.stdout
+    assert f"scripts.rollout {ENDPOINT} --to green" in done.stdout
+    assert client.online_endpoints.get(ENDPOINT).traffic == {"blue": 100, "green": 0}
+
+    done = run_script(cloud, "scripts.deploy", *green, "--traffic", "10")
+    assert "Traffic: blue 100 % -> blue 90 %, green 10 %" in done.stdout
+    assert client.online_endpoints.get(ENDPOINT).traffic == {"blue": 90, "green": 10}
+
+
+def test_a_change_of_the_file_is_an_update(cloud: Cloud, tmp_path: Path) -> None:
+    client = furnish(cloud, tmp_path)
+    file = str(write_deployment(tmp_path))
+    run_script(cloud, "scripts.deploy", file, "--skip-checks")
+    write_deployment(tmp_path, environment_variables={"PRECISION": "bf16", "THREADS": "1"})
+    done = run_script(cloud, "scripts.deploy", file, "--skip-checks")
+    assert done.returncode == 0, done.stderr
+    assert "Updating" in done.stdout
+    assert "openvino-bf16" in done.stdout
+    assert client.online_deployments.get("blue", ENDPOINT).environment_variables["THREADS"] == "1"
+
+
+def test_dry_run_changes_nothing(cloud: Cloud, tmp_path: Path) -> None:
+    furnish(cloud, tmp_path)
+    before = [r for r in cloud.requests if r.method != "GET"]
+    done = run_script(
+        cloud, "scripts.deploy", str(write_deployment(tmp_path)), "--skip-checks", "--dry-run"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Would create the deployment" in done.stdout
+    assert "none -> blue 100 %" in done.stdout
+    after = [r for r in cloud.requests if r.method != "GET" and "oauth2" not in r.path]
+    assert [r.path for r in after] == [r.path for r in before if "oauth2" not in r.path]
+
+
+def test_a_broken_model_shows_the_log_and_the_cause(cloud: Cloud, tmp_path: Path) -> None:
+    client = furnish(cloud, tmp_path)
+    broken = tmp_path / "broken"
+    shutil.copytree(DEMO, broken)
+    (broken / "model.safetensors").write_bytes(b"cut off")
+    client.models.create_or_update(Model(name="demo", path=broken))
+    file = str(write_deployment(tmp_path))
+
+    done = run_script(cloud, "scripts.deploy", file, "--skip-checks")
+    assert done.returncode == 1
+    assert "--- inference-server, last" in done.stderr
+    assert "CheckpointError" in done.stderr
+    assert "ResourceNotReady" in done.stderr
+    assert "Likely cause (broken model)" in done.stderr
+    assert client.online_endpoints.get(ENDPOINT).traffic == {"blue": 0}
+
+    done = run_script(cloud, "scripts.deploy", file, "--skip-checks", "--model", "azureml:demo:1")
+    assert done.returncode == 0, done.stderr
+    assert client.online_endpoints.get(ENDPOINT).traffic == {"blue": 100}
+
+
+def test_quota(cloud: Cloud, tmp_path: Path) -> None:
+    furnish(cloud, tmp_path)
+    message = "Not enough quota available for Standard_F4s_v2. Current usage/limit: 4/6."
+    cloud.deployment_fails("blue", "OutOfQuota", message)
+    done = run_script(cloud, "scripts.deploy", str(write_deployment(tmp_path)), "--skip-checks")
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert "Likely cause (quota)" in done.stderr
+    assert "Azure counts 20 % more" in done.stderr
+
+
+def test_weights_other_than_registered_get_no_traffic(cloud: Cloud, tmp_path: Path) -> None:
+    client = furnish(cloud, tmp_path)
+    client.models.create_or_update(Model(name="demo", path=DEMO, properties={"sha256": "0" * 64}))
+    done = run_script(cloud, "scripts.deploy", str(write_deployment(tmp_path)), "--skip-checks")
+    assert done.returncode == 1
+    assert f"but the registered model is sha256:{'0' * 64}" in done.stderr
+    assert client.online_endpoints.get(ENDPOINT).traffic == {"blue": 0}
+
+
+def test_what_is_missing_is_named(cloud: Cloud, tmp_path: Path) -> None:
+    furnish(cloud, tmp_path)
+    file = str(write_deployment(tmp_path))
+    done = run_script(cloud, "scripts.deploy", file, "--endpoint", "other", "--skip-checks")
+    assert done.returncode == 1
+    assert "scripts.provision" in done.stderr
+    done = run_script(cloud, "scripts.deploy", file, "--model", "azureml:demo:9", "--skip-checks")
+    assert done.returncode == 1
+    assert "azureml:demo:9" in done.stderr
+    done = run_script(cloud, "scripts.deploy", str(tmp_path / "none.yml"), "--skip-checks")
+    assert done.returncode == 1
+    assert "none.yml cannot be read" in done.stderr
+
+
+def test_the_endpoint_is_being_changed(cloud: Cloud, tmp_path: Path) -> None:
+    client = furnish(cloud, tmp_path)
+    cloud.answer_next("PUT", "deployments/blue", 409, "Conflict", "Another operation.")
+    done = run_script(cloud, "scripts.deploy", str(write_deployment(tmp_path)), "--skip-checks")
+    assert done.returncode == 0, done.stderr
+    assert client.online_endpoints.get(ENDPOINT).traffic == {"blue": 100}
+
+
+@pytest.mark.parametrize("kind", [signal.SIGKILL, signal.SIGINT])
+def test_interrupted_while_azure_works(cloud: Cloud, tmp_path: Path, kind: signal.Signals) -> None:
+    client = furnish(cloud, tmp_path)
+    cloud.operation_seconds = 8
+    command = ["scripts.deploy", str(write_deployment(tmp_path)), "--skip-checks"]
+    first = start_script(cloud, *command)
+    wait_until(lambda: sent(cloud, "PUT", DEPLOYMENT) == 1)
+    wait_until(lambda: sent(cloud, "GET", f"{DEPLOYMENT}blue$") >= 2)
+    first.send_signal(kind)
+    _, error = first.communicate(timeout=30)
+    if kind == signal.SIGINT:
+        assert first.returncode == 130
+        assert "Azure goes on with deployment blue" in error
+        assert "Running it again goes on" in error
+
+    again = run_script(cloud, *command)
+    assert again.returncode == 0, again.stderr
+    assert "Another run began this" in again.stdout
+    assert sent(cloud, "PUT", DEPLOYMENT) == 1
+    assert client.online_endpoints.get(ENDPOINT).traffic == {"blue": 100}
+
+
+def test_a_failure_that_another_run_began_is_explained(cloud: Cloud, tmp_path: Path) -> None:
+    furnish(cloud, tmp_path)
+    cloud.operation_seconds = 8
+    cloud.deployment_fails("blue", "ImageBuildFailure", "Image build failed.", "no log")
+    command = ["scripts.deploy", str(write_deployment(tmp_path)), "--skip-checks"]
+    first = start_script(cloud, *command)
+    wait_until(lambda: sent(cloud, "PUT", DEPLOYMENT) == 1)
+    first.kill()
+    first.communicate()
+    note_operation(cloud)
+    again = run_script(cloud, *command)
+    assert again.returncode == 1
+    assert "ImageBuildFailure: Image build failed." in again.stderr
+    assert "Likely cause (image build)" in again.stderr
+
+
+def note_operation(cloud: Cloud) -> None:
+    """Let the deployment tell its operation, as Azure does in its properties."""
+    [blue] = cloud.state.deployments()
+    operation = cloud.state.operations.all()[-1]
+    poll = cloud.state.operations.accepted(operation, None, 202).headers["Azure-AsyncOperation"]
+    blue.properties["properties"]["AzureAsyncOperationUri"] = poll
