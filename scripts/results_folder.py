@@ -1,7 +1,7 @@
 """The folder that a run over many files writes to, and from which a later run goes on.
 
-It holds the parts of the table, and `_run.json`, which says of what: input, model and settings; rows
-of different ones are never mixed. Whatever reads the folder as one table leaves out names that
+It holds the parts of the table, and `_run.json`, which says of what: input, model and settings;
+rows of different ones are never mixed. Whatever reads the folder as one table leaves out names that
 begin with `_` or `.`.
 """
 
