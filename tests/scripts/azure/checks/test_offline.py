@@ -168,7 +168,7 @@ def test_a_mistake_in_an_endpoint_is_found(
         (CPU, {"model": "azureml://registries/ours/models/nsfw-image-detector/versions/3"}),
         (GPU, {"instance_type": "STANDARD_NC24ADS_A100_V4", f"{V}.PRECISION": "bf16"}),
         (K8S, {"resources": GONE}),
-        (BATCH_GPU, {f"settings.{V}.ENGINE": "auto"}),
+        (BATCH_GPU, {f"settings.{V}.ENGINE": "auto", "settings.mini_batch_size": 64}),
         (K8S, {"environment": "azureml:nsfw-image-detector-gpu@latest", f"{V}.ENGINE": "auto"}),
         (BATCH, {"settings.mini_batch_size": 1, "settings.retry_settings": GONE}),
     ],
