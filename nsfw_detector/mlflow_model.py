@@ -13,7 +13,7 @@ from typing import Any
 
 import mlflow
 import numpy as np
-import pandas as pd  # type: ignore[import-untyped]
+import pandas as pd
 
 from nsfw_detector.detector import Detector
 from nsfw_detector.errors import DetectorError, ImageEncodingError

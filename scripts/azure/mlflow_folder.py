@@ -113,7 +113,7 @@ def _signature(labels: tuple[str, ...], flavour: Flavour) -> Any:
 
 def _example(flavour: Flavour) -> Any:
     import numpy as np
-    import pandas as pd  # type: ignore[import-untyped]
+    import pandas as pd
 
     if flavour == "online":
         return pd.DataFrame({IMAGE: [EXAMPLE]})
