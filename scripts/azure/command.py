@@ -35,10 +35,10 @@ def run(main: Callable[[], int | None]) -> None:
 
     Exit status: what `main` returns (None: 0); 1 after an error; 130 after Ctrl-C.
     """
-    # The SDK reports every experimental class and every request through these, and what it is
-    # about to do through loggers with levels of their own.
+    # The SDK reports every request and every experimental class through these, and what it is about
+    # to do through loggers with levels of their own.
     logging.disable(logging.INFO)
-    for name in ("azure", "msrest", "msal"):
+    for name in ("azure", "azure.ai.ml._utils._experimental", "msrest", "msal"):
         logging.getLogger(name).setLevel(logging.ERROR)
     try:
         sys.exit(main())

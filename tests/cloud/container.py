@@ -84,8 +84,9 @@ class Container:
             raise ArmError(
                 400,
                 "ResourceNotReady",
-                "User container has crashed or terminated. Please see troubleshooting guide, "
-                "available here: https://aka.ms/oe-tsg#error-resourcenotready",
+                "User container has crashed or terminated: Liveness probe failed: HTTP probe "
+                "failed with statuscode: 502. Please see troubleshooting guide, available here: "
+                "https://aka.ms/oe-tsg#error-resourcenotready",
             ) from None
 
     def log(self, lines: int) -> str:

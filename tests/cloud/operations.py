@@ -80,7 +80,8 @@ class Operations:
             raise ArmError(
                 409,
                 "Conflict",
-                f"Another operation is in progress on '{scope}'. Try again when it has ended.",
+                "Conflict of operation, another operation on same entity is already running in "
+                f"workspace: {scope}.",
             )
 
     def all(self) -> list[Operation]:

@@ -56,6 +56,7 @@ class State:
         logs: Last words of containers that did not start, by id of their deployment.
         keys: Primary and secondary key, by id of their endpoint.
         token_seconds: How long an endpoint's own token holds.
+        taken_names: Endpoint names that others in the region have.
         quota: Limits in cores by family of machines; a family that is not named has none.
         role_assignments: As ARM shows them; see `arm.authorization.assignment`.
         background: Threads of batch jobs and of mirrored requests.
@@ -72,6 +73,7 @@ class State:
     logs: dict[str, str] = field(default_factory=dict)
     keys: dict[str, list[str]] = field(default_factory=dict)
     token_seconds: float = 3600.0
+    taken_names: set[str] = field(default_factory=set)
     quota: dict[str, int] = field(default_factory=dict)
     role_assignments: list[dict[str, Any]] = field(default_factory=list)
     background: list[threading.Thread] = field(default_factory=list)

@@ -174,7 +174,7 @@ def test_a_failure_that_is_planned(cloud: Cloud, endpoint: MLClient, tmp_path: P
 
 
 def test_an_update_that_fails_leaves_the_old_one_serving(
-    endpoint: MLClient, tmp_path: Path
+    cloud: Cloud, endpoint: MLClient, tmp_path: Path
 ) -> None:
     folder = script(tmp_path, SLEEPER)
     endpoint.online_deployments.begin_create_or_update(deployment(folder)).result()
@@ -185,8 +185,10 @@ def test_an_update_that_fails_leaves_the_old_one_serving(
     with pytest.raises(HttpResponseError, match="crashed"):
         endpoint.online_deployments.begin_create_or_update(deployment(worse)).result()
     assert post(endpoint, b"").text == '"slept"'
-    again = deployment(folder, instance_count=2)
+    containers = list(cloud.state.containers.values())
+    again = deployment(folder, instance_count=2)  # the same code, so nothing restarts
     assert endpoint.online_deployments.begin_create_or_update(again).result().instance_count == 2
+    assert list(cloud.state.containers.values()) == containers
 
 
 def test_tokens_of_the_endpoint_and_of_the_directory(

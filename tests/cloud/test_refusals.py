@@ -140,12 +140,28 @@ def test_traffic_adds_up_and_goes_somewhere(endpoint: MLClient) -> None:
         set_traffic(endpoint, blue=100)
 
 
+def test_keys_are_made_anew(endpoint: MLClient) -> None:
+    before = endpoint.online_endpoints.get_keys("moderate")
+    endpoint.online_endpoints.begin_regenerate_keys("moderate", key_type="secondary").result()
+    after = endpoint.online_endpoints.get_keys("moderate")
+    assert after.primary_key == before.primary_key
+    assert after.secondary_key != before.secondary_key
+
+
+def test_a_name_that_others_have(cloud: Cloud, client: MLClient) -> None:
+    cloud.state.taken_names.add("moderate")
+    with pytest.raises(HttpResponseError, match="already an endpoint with this name"):
+        client.online_endpoints.begin_create_or_update(
+            ManagedOnlineEndpoint(name="Moderate", auth_mode="key")
+        ).result()
+
+
 def test_one_operation_at_a_time(cloud: Cloud, endpoint: MLClient) -> None:
     cloud.operation_seconds = 1
     wanted = ManagedOnlineEndpoint(name="moderate", auth_mode="key", description="changed")
     running = endpoint.online_endpoints.begin_create_or_update(wanted)
     assert endpoint.online_endpoints.get("moderate").provisioning_state == "Updating"
-    with pytest.raises(ResourceExistsError, match="Another operation is in progress"):
+    with pytest.raises(ResourceExistsError, match="another operation on same entity"):
         endpoint.online_endpoints.begin_delete("moderate")
     started = time.monotonic()
     assert running.result().description == "changed"

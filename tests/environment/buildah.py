@@ -38,7 +38,8 @@ class Store:
 
     def run(self, *arguments: str) -> str:
         """Run buildah and give what it prints."""
-        done = subprocess.run([*self.command, *arguments], capture_output=True, text=True)
+        command = [*self.command, *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
         assert done.returncode == 0, f"{arguments}: {done.stderr}"
         return done.stdout.strip()
 

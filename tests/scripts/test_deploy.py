@@ -7,13 +7,17 @@ import signal
 from pathlib import Path
 
 import pytest
-from azure.ai.ml.entities import Model
+import yaml
+from azure.ai.ml.entities import AmlCompute, BatchEndpoint, Environment, Model
 
+from scripts.local_server import ROOT
+from tests.cloud.arm.authorization import assignment
 from tests.cloud.cloud import Cloud
 from tests.scripts.azure_workspace import (
     DEMO,
     ENDPOINT,
     furnish,
+    register_model,
     run_script,
     sent,
     start_script,
@@ -182,6 +186,69 @@ def test_a_failure_that_another_run_began_is_explained(cloud: Cloud, tmp_path: P
     assert again.returncode == 1
     assert "ImageBuildFailure: Image build failed." in again.stderr
     assert "Likely cause (image build)" in again.stderr
+
+
+def test_checks_come_first(cloud: Cloud, tmp_path: Path) -> None:
+    furnish(cloud, tmp_path)
+    file = str(write_deployment(tmp_path, request_settings={"request_timeout_ms": 999_999_999}))
+    done = run_script(cloud, "scripts.deploy", file)
+    assert done.returncode == 1
+    assert "request_timeout_ms" in done.stdout
+    assert "to mend before deploying" in done.stderr
+    assert sent(cloud, "PUT", DEPLOYMENT) == 0
+
+
+def test_the_repository_s_own_file_passes_its_checks(cloud: Cloud, tmp_path: Path) -> None:
+    client = furnish(cloud, tmp_path)
+    register_model(cloud, name="nsfw-image-detector")
+    serving = client.environments.get("serving", "1")
+    client.environments.create_or_update(
+        Environment(name="nsfw-image-detector-cpu", build=serving.build)
+    )
+    principal = str(client.online_endpoints.get(ENDPOINT).identity.principal_id)
+    workspace = client.workspaces.get(cloud.workspace.name)
+    cloud.state.role_assignments += [
+        assignment("AcrPull", principal, workspace.container_registry),
+        assignment("Storage Blob Data Reader", principal, workspace.storage_account),
+    ]
+    file = "deployments/online-cpu.yml"
+    done = run_script(cloud, "scripts.deploy", file, "--endpoint", ENDPOINT)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "checks passed" in done.stdout
+    assert client.online_endpoints.get(ENDPOINT).traffic == {"blue": 100}
+
+
+def test_batch_deployments(cloud: Cloud, tmp_path: Path) -> None:
+    client = furnish(cloud, tmp_path)
+    client.batch_endpoints.begin_create_or_update(BatchEndpoint(name="nightly")).result()
+    cluster = AmlCompute(name="cluster", size="Standard_F4s_v2", max_instances=2)
+    client.compute.begin_create_or_update(cluster).result()
+    content = {
+        "type": "model",
+        "name": "cpu",
+        "endpoint_name": "nightly",
+        "model": "azureml:demo@latest",
+        "environment": "azureml:serving@latest",
+        "code_configuration": {"code": str(ROOT), "scoring_script": "score.py"},
+        "compute": "azureml:cluster",
+        "settings": {"mini_batch_size": 16, "error_threshold": 0},
+    }
+    file = tmp_path / "batch.yml"
+    file.write_text(yaml.safe_dump(content))
+    command = ["scripts.deploy", str(file), "--skip-checks"]
+    assert run_script(cloud, *command).returncode == 0
+    assert client.batch_endpoints.get("nightly").defaults.deployment_name == "cpu"
+
+    other = run_script(cloud, *command, "--deployment", "next")
+    assert "Default deployment stays: cpu" in other.stdout
+    other = run_script(cloud, *command, "--deployment", "next", "--traffic", "all")
+    assert other.returncode == 0, other.stderr
+    assert "up to date" in other.stdout
+    assert client.batch_endpoints.get("nightly").defaults.deployment_name == "next"
+
+    missing = run_script(cloud, *command, "--endpoint", "weekly")
+    assert missing.returncode == 1
+    assert "no batch endpoint `weekly`" in missing.stderr
 
 
 def note_operation(cloud: Cloud) -> None:

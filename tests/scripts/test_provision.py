@@ -153,6 +153,30 @@ def test_killed_run_is_finished_by_the_next(cloud: Cloud, file: str, path: str) 
         assert len(puts) <= 2
 
 
+def test_waits_for_what_a_killed_run_began(cloud: Cloud) -> None:
+    cloud.operation_seconds = 300
+    for wait_for in ("PUT", "Creating"):
+        process = subprocess.Popen(
+            command("endpoints/online.yml"),
+            cwd=ROOT,
+            env=cloud.environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        assert process.stdout is not None
+        if wait_for == "PUT":
+            while not cloud.exists("onlineEndpoints/nsfw-image-detector"):
+                assert process.poll() is None
+                time.sleep(0.01)
+        else:
+            assert any("nsfw-image-detector: Creating" in line for line in process.stdout)
+        process.kill()
+        process.wait()
+    puts = [s for s in cloud.requests if s.method == "PUT" and "/onlineEndpoints/" in s.path]
+    assert len(puts) == 1
+
+
 def test_what_was_made_before_a_refusal_is_told(cloud: Cloud) -> None:
     cloud.answer_next("PUT", "/onlineEndpoints/", 403, "AuthorizationFailed", "no write action")
     done = provision(cloud, "environment/cpu.yml", "endpoints/online.yml")

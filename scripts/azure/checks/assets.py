@@ -10,6 +10,7 @@ from azure.core.exceptions import ResourceNotFoundError
 from scripts.azure.checks import locks
 from scripts.azure.checks.context import Context, state_of
 from scripts.azure.findings import Finding
+from scripts.azure.provisioning.environment import DIGEST_TAG, environment_digest
 
 MAKE = {
     "model": "python -m scripts.register_model",
@@ -70,17 +71,17 @@ def check_compute(context: Context) -> Iterator[Finding]:
 
 
 def _check_lock(context: Context, environment: Any) -> Iterator[Finding]:
-    """Compare the requirements that the image was built from with those here."""
-    built_from = (environment.tags or {}).get(locks.LOCK_TAG)
+    """Compare what the image was built from with what is here."""
+    built_from = (environment.tags or {}).get(DIGEST_TAG)
     short = str(environment.name).removeprefix("nsfw-image-detector-")
-    lock = locks.ENVIRONMENT / f"{short}.lock"
-    if built_from is not None and lock.is_file() and built_from != locks.digest(lock):
+    path = locks.ENVIRONMENT / f"{short}.yml"
+    if built_from is not None and path.is_file() and built_from != environment_digest(path):
         yield context.document.warning(
-            f"environment {environment.name}:{environment.version} was built from another "
-            f"{lock.name} than the one here",
+            f"environment {environment.name}:{environment.version} was built from other locks or "
+            f"another Dockerfile than {path.name} names here",
             "What was tested here is not what runs there.",
-            "python -m scripts.provision makes a new version; or take the lock from the commit "
-            "that is deployed.",
+            "python -m scripts.provision makes a new version; or take the environment/ of the "
+            "commit that is deployed.",
         )
 
 

@@ -40,10 +40,10 @@ def check_environment(document: Document) -> Iterator[Finding]:
 
 
 def _check_purpose(document: Document, name: str) -> Iterator[Finding]:
-    wanted = ("batch-" if document.kind == "batch" else "") + (
-        "gpu" if uses_gpu(document) else "cpu"
-    )
-    wanted = "batch" if wanted == "batch-cpu" else wanted
+    wanted = _wanted(document, gpu=uses_gpu(document))
+    engine = str(document.variables.get("ENGINE", "auto")).lower()
+    if engine == "auto" and document.kind != "managed" and name == _wanted(document, gpu=True):
+        return  # only the cluster knows whether it has GPUs
     if name != wanted:
         reasons = {
             "batch": "Batch jobs need azureml-core, which only the images for batch have.",
@@ -56,6 +56,12 @@ def _check_purpose(document: Document, name: str) -> Iterator[Finding]:
             reasons[wanted],
             f"environment: azureml:nsfw-image-detector-{wanted}@latest.",
         )
+
+
+def _wanted(document: Document, *, gpu: bool) -> str:
+    if document.kind == "batch":
+        return "batch-gpu" if gpu else "batch"
+    return "gpu" if gpu else "cpu"
 
 
 def _check_build(document: Document, path: Path) -> Iterator[Finding]:

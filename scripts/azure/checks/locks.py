@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from pathlib import Path
 
@@ -12,8 +11,6 @@ from packaging.utils import canonicalize_name
 from scripts.local_server import ROOT
 
 ENVIRONMENT = ROOT / "environment"
-LOCK_TAG = "lock-sha256"
-"""Tag of a registered environment: the SHA-256 of the lock file that its image was built from."""
 PINNED = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==([^\s;\\]+)", re.MULTILINE)
 
 
@@ -26,11 +23,6 @@ def locked_version(package: str, lock: str) -> str | None:
     """The version of one package; None where there is no such lock file or package."""
     path = ENVIRONMENT / lock
     return locked(path).get(canonicalize_name(package)) if path.is_file() else None
-
-
-def digest(lock: Path) -> str:
-    """The SHA-256 of a lock file."""
-    return hashlib.sha256(lock.read_bytes()).hexdigest()
 
 
 def requirements(path: Path) -> list[Requirement]:

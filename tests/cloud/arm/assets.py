@@ -41,7 +41,11 @@ def blueprint(name: str, scope: str, prefix: str = "") -> Blueprint:
 
     @views.get(f"/<{KINDS}:kind>/<asset>/versions")
     def list_versions(kind: str, asset: str) -> dict[str, Any]:
-        return {"value": [r.body() for r in _select(_versions(scope, kind, asset))]}
+        found = _versions(scope, kind, asset)
+        if "hash" in request.args:  # asks for the same files, under whatever name
+            assets = current().store.children(f"{scope}/{kind}")
+            found = [v for a in assets for v in _versions(scope, kind, a.name)]
+        return {"value": [r.body() for r in _select(found)]}
 
     @views.get(f"/<{KINDS}:kind>/<asset>/versions/<version>")
     def get_version(kind: str, asset: str, version: str) -> dict[str, Any]:

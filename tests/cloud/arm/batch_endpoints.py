@@ -9,10 +9,10 @@ from pydantic import Field
 
 from tests.cloud import names
 from tests.cloud.arm import provisioning
-from tests.cloud.arm.online_endpoints import identity_for
+from tests.cloud.arm.online_endpoints import check_name, identity_for
 from tests.cloud.arm.paths import WORKSPACE_ID
-from tests.cloud.errors import ArmError, invalid_fields
-from tests.cloud.schemas import ENDPOINT_NAME, Part, Text, parse, shown
+from tests.cloud.errors import invalid_fields
+from tests.cloud.schemas import Part, Text, parse, shown
 from tests.cloud.state import current
 
 COLLECTION = f"{WORKSPACE_ID}/batchEndpoints"
@@ -48,10 +48,7 @@ def get(endpoint: str) -> dict[str, Any]:
 def put(endpoint: str) -> Response:
     state, sent = current(), request.get_json()
     endpoint_id = f"{COLLECTION}/{endpoint}"
-    if not ENDPOINT_NAME.fullmatch(endpoint):
-        raise invalid_fields({"EndpointName": [f"'{endpoint}' does not match the pattern."]})
-    if not sent.get("location"):
-        raise ArmError(400, "LocationRequired", "The location property is required.")
+    check_name(state, endpoint, sent)
     wanted = parse(BatchEndpoint, sent.get("properties"))
     default = wanted.defaults.deployment_name
     if default and state.store.find(f"{endpoint_id}/deployments/{default}") is None:

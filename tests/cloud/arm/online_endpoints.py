@@ -34,14 +34,13 @@ def get(endpoint: str) -> dict[str, Any]:
 def put(endpoint: str) -> Response:
     state, sent = current(), request.get_json()
     endpoint_id = f"{COLLECTION}/{endpoint}"
-    if not ENDPOINT_NAME.fullmatch(endpoint):
-        raise invalid_fields({"EndpointName": [f"'{endpoint}' does not match the pattern."]})
-    if not sent.get("location"):
-        raise ArmError(400, "LocationRequired", "The location property is required.")
+    check_name(state, endpoint, sent)
     if (sent.get("identity") or {}).get("type") not in ("SystemAssigned", "UserAssigned"):
         raise invalid_fields({"Identity": ["A managed online endpoint needs an identity."]})
     wanted = parse(Endpoint, sent.get("properties"))
     check_traffic(state, endpoint_id, wanted)
+    if wanted.compute is not None and state.store.find(wanted.compute) is None:
+        raise invalid_fields({"Compute": [f"'{wanted.compute}' does not exist."]})
     old = state.store.find(endpoint_id)
     state.operations.require_free(endpoint_id)
     if old is None:
@@ -92,6 +91,17 @@ def token(endpoint: str) -> dict[str, Any]:
         "refreshAfterTimeUtc": 0,
         "tokenType": "Bearer",
     }
+
+
+def check_name(state: State, endpoint: str, sent: dict[str, Any]) -> None:
+    """Refuse an endpoint, online or batch, whose name cannot be, or that is nowhere."""
+    if not ENDPOINT_NAME.fullmatch(endpoint):
+        raise invalid_fields({"EndpointName": [f"'{endpoint}' does not match the pattern."]})
+    if endpoint.lower() in state.taken_names:
+        message = "There is already an endpoint with this name, it needs to be unique in a region."
+        raise invalid_fields({"EndpointName": [message]})
+    if not sent.get("location"):
+        raise ArmError(400, "LocationRequired", "The location property is required.")
 
 
 def check_traffic(state: State, endpoint_id: str, wanted: Endpoint) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tests.cloud.errors import invalid_fields
 from tests.cloud.resources import Resource
-from tests.cloud.state import State
+from tests.cloud.state import WORKSPACE, State
 
 RESERVE = 1.2  # instances that Azure sets aside for upgrades
 
@@ -64,8 +64,9 @@ def check(state: State, name: str | None, count: int, old: Resource | None) -> N
         raise invalid_fields(
             {
                 "VmSize": [
-                    f"Not enough quota available for {sku.name} in SubscriptionId. Current "
-                    f"usage/limit: {used}/{limit}. Additional needed: {needed}. Please see "
+                    f"Not enough quota available for {sku.name} in SubscriptionId "
+                    f"{WORKSPACE.subscription}. Current usage/limit: {used}/{limit}. Additional "
+                    f"needed: {needed} Please see "
                     "troubleshooting guide, available here: https://aka.ms/oe-tsg#error-outofquota"
                 ]
             }

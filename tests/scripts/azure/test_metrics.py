@@ -5,9 +5,15 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from azure.core.pipeline.transport import HttpRequest, RequestsTransport
+import requests
+from azure.core.pipeline.transport import (
+    HttpRequest,
+    RequestsTransport,
+    RequestsTransportResponse,
+)
 from azure.mgmt.monitor import MonitorManagementClient
 
 from scripts.azure.metrics import RequestMetrics, Requests, connect_monitor
@@ -54,12 +60,10 @@ def test_what_may_not_be_read_is_none(cloud: Cloud, metrics: RequestMetrics, sta
     assert metrics.read("green", AN_HOUR_AGO) is None
 
 
-class Canned(RequestsTransport):  # type: ignore[misc]
+class Canned(RequestsTransport):  # type: ignore[misc]  # the SDK leaves it untyped
     """Answers as the documentation of Azure Monitor shows, with both status dimensions."""
 
     def send(self, request: HttpRequest, **kwargs: Any) -> Any:
-        from urllib.parse import parse_qs, urlsplit
-
         query = parse_qs(urlsplit(request.url).query)
         condition = query["$filter"][0]
         if "modelStatusCode" in condition:
@@ -88,9 +92,6 @@ class Canned(RequestsTransport):  # type: ignore[misc]
 
 
 def _response(request: HttpRequest, body: dict[str, Any]) -> Any:
-    import requests
-    from azure.core.pipeline.transport import RequestsTransportResponse
-
     answer = requests.Response()
     answer.status_code = 200
     answer.headers["Content-Type"] = "application/json"

@@ -110,7 +110,7 @@ SEEDED: list[tuple[str, dict[str, Any], str, str]] = [
     (K8S, {"resources.limits.cpu": "1500m"}, "warning", "limits.cpu is 1500m"),
     (BATCH, {"settings.error_threshold": -1}, "warning", "error_threshold is -1"),
     (BATCH, {"settings.max_concurrency_per_instance": 4}, "warning", "max_concurrency"),
-    (BATCH, {"settings.retry_settings.timeout": 30}, "error", "timeout is 30 s for 64 files"),
+    (BATCH, {"settings.retry_settings.timeout": 383}, "error", "timeout is 383 s for 64 files"),
 ]  # fmt: skip
 SEEDED_ENDPOINTS: list[tuple[str, dict[str, Any], str, str]] = [
     ("online", {"name": "my_endpoint"}, "error", "name 'my_endpoint'"),
@@ -168,6 +168,9 @@ def test_a_mistake_in_an_endpoint_is_found(
         (CPU, {"model": "azureml://registries/ours/models/nsfw-image-detector/versions/3"}),
         (GPU, {"instance_type": "STANDARD_NC24ADS_A100_V4", f"{V}.PRECISION": "bf16"}),
         (K8S, {"resources": GONE}),
+        (BATCH_GPU, {f"settings.{V}.ENGINE": "auto", "settings.mini_batch_size": 64}),
+        (K8S, {"environment": "azureml:nsfw-image-detector-gpu@latest", f"{V}.ENGINE": "auto"}),
+        (BATCH, {"settings.retry_settings.timeout": 384}),
         (BATCH, {"settings.mini_batch_size": 1, "settings.retry_settings": GONE}),
     ],
     ids=_ids,
@@ -180,7 +183,7 @@ def test_no_false_alarm(tmp_path: Path, file: str, changes: dict[str, Any]) -> N
 def test_variables_of_this_machine_do_not_matter(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("PRECISION", "nonsense")
+    monkeypatch.setenv("RESULT_CACHE_SIZE", "nonsense")  # which the file leaves alone
     assert not _matching(check_deployment(changed(tmp_path, CPU, {})), "error", "")
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 from azure.ai.ml import MLClient
-from azure.ai.ml.entities import AmlCompute, BuildContext, Environment, ManagedOnlineEndpoint, Model
+from azure.ai.ml.entities import AmlCompute, ManagedOnlineEndpoint, Model
 
 from scripts.azure.checks import check_workspace, locks
 from scripts.azure.findings import Finding
+from scripts.azure.provisioning.environment import ensure_environment
 from scripts.azure.workspace import connect
 from scripts.local_server import ROOT
 from tests.cloud.arm.authorization import assignment
@@ -28,20 +30,11 @@ def client(cloud: Cloud) -> MLClient:
 
 
 @pytest.fixture
-def assets(client: MLClient, tmp_path: Path) -> None:
-    """A registered model, and an environment from the locks that are here."""
-    context = tmp_path / "context"
-    context.mkdir()
-    (context / "Dockerfile").write_text("FROM scratch\n")
+def assets(client: MLClient) -> None:
+    """A registered model, and environments from the locks that are here."""
     client.models.create_or_update(Model(name=ENDPOINT, path=ROOT / "models" / "demo"))
     for name in ("cpu", "batch"):
-        client.environments.create_or_update(
-            Environment(
-                name=f"nsfw-image-detector-{name}",
-                build=BuildContext(path=str(context)),
-                tags={locks.LOCK_TAG: locks.digest(locks.ENVIRONMENT / "cpu.lock")},
-            )
-        )
+        ensure_environment(client, locks.ENVIRONMENT / f"{name}.yml", dry_run=False)
 
 
 @pytest.fixture
@@ -118,11 +111,13 @@ def test_a_version_that_does_not_exist(check: Any) -> None:
 def test_an_image_from_another_lock(
     check: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    (tmp_path / "cpu.lock").write_text("numpy==1.0\n")
-    monkeypatch.setattr(locks, "ENVIRONMENT", tmp_path)
+    shutil.copytree(locks.ENVIRONMENT, tmp_path / "environment")
+    with (tmp_path / "environment" / "cpu.lock").open("a") as lock:
+        lock.write("numpy==1.0\n")
+    monkeypatch.setattr(locks, "ENVIRONMENT", tmp_path / "environment")
     (finding,) = check()
     assert finding.severity == "warning"
-    assert "was built from another cpu.lock" in finding.what
+    assert "nsfw-image-detector-cpu:1 was built from other locks" in finding.what
 
 
 @pytest.mark.usefixtures("assets")
