@@ -11,7 +11,6 @@ import yaml
 from azure.ai.ml.entities import AmlCompute, BatchEndpoint, Environment, Model
 
 from scripts.local_server import ROOT
-from tests.cloud.arm.authorization import assignment
 from tests.cloud.cloud import Cloud
 from tests.scripts.azure_workspace import (
     DEMO,
@@ -205,12 +204,6 @@ def test_the_repository_s_own_file_passes_its_checks(cloud: Cloud, tmp_path: Pat
     client.environments.create_or_update(
         Environment(name="nsfw-image-detector-cpu", build=serving.build)
     )
-    principal = str(client.online_endpoints.get(ENDPOINT).identity.principal_id)
-    workspace = client.workspaces.get(cloud.workspace.name)
-    cloud.state.role_assignments += [
-        assignment("AcrPull", principal, workspace.container_registry),
-        assignment("Storage Blob Data Reader", principal, workspace.storage_account),
-    ]
     file = "deployments/online-cpu.yml"
     done = run_script(cloud, "scripts.deploy", file, "--endpoint", ENDPOINT)
     assert done.returncode == 0, done.stdout + done.stderr
