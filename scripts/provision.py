@@ -28,7 +28,7 @@ from scripts.azure.provisioning.resource import (
     ensure_cluster,
     ensure_online_endpoint,
 )
-from scripts.azure.workspace import add_workspace_arguments, connect, find_workspace
+from scripts.azure.workspace import add_workspace_arguments, find_workspace, open_workspace
 from scripts.local_server import ROOT
 
 if TYPE_CHECKING:
@@ -48,14 +48,20 @@ def main() -> int:
     arguments = _parse()
     kinds = {path: _kind(path) for path in arguments.files}
     workspace = find_workspace(arguments)
-    client = connect(workspace)
+    client = open_workspace(workspace)
     outcomes = []
     try:
         for path, kind in kinds.items():
             outcomes.append(_ensure(client, path, kind, arguments))
     finally:  # what was made before something failed is worth knowing, too
-        print(f"\nWorkspace {workspace.name}:")
-        show(outcomes)
+        if outcomes:
+            print(f"\nWorkspace {workspace.name}:")
+            show(outcomes)
+    for outcome in outcomes:
+        if outcome.kind == "online endpoint" and outcome.state in ("made", "exists"):
+            print(
+                f"Next: python -m scripts.deploy deployments/online-cpu.yml --endpoint {outcome.name}"
+            )
     return int(any(outcome.state == "failed" for outcome in outcomes))
 
 
@@ -80,9 +86,15 @@ def _kind(path: Path) -> str:
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
         kind = str(document["$schema"]).rsplit("/", 1)[-1].removesuffix(".schema.json")
-    except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
+    except OSError as error:
         raise OperatorError(
-            f"{path} cannot be read: {error!r}", "Name a YAML file that has a `$schema`."
+            f"{path} cannot be read: {error.strerror}.",
+            "Name a file such as those in endpoints/, environment/ and compute/.",
+        ) from None
+    except (yaml.YAMLError, KeyError, TypeError) as error:
+        raise OperatorError(
+            f"{path} is no YAML file with a `$schema`: {error}",
+            "Begin it as those in endpoints/, environment/ and compute/ do.",
         ) from None
     if kind not in KINDS:
         raise OperatorError(
@@ -93,7 +105,7 @@ def _kind(path: Path) -> str:
 
 def _ensure(client: MLClient, path: Path, kind: str, arguments: argparse.Namespace) -> Outcome:
     dry_run: bool = arguments.dry_run
-    print(f"{path.name} ...", flush=True)
+    print(f"{path.parent.name}/{path.name} ...", flush=True)
     if kind == "amlCompute":
         return ensure_cluster(client, path, dry_run=dry_run)
     if kind == "environment":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -100,7 +101,8 @@ def delete_deployment(client: MLClient, deployment: DeploymentFile) -> None:
 
 
 def _put(client: MLClient, deployment: DeploymentFile, mark: str, existing: Any, what: str) -> None:
-    entity = deployment.entity
+    # The SDK writes into what it sends, and could not send that a second time.
+    entity = copy.deepcopy(deployment.entity)
     entity.tags = {**(entity.tags or {}), FINGERPRINT_TAG: mark}
     verb = "Creating" if existing is None else f"Updating (was {state_of(existing)})"
     print(f"{verb} {what}; this takes 5 to 20 minutes.", flush=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -73,6 +73,7 @@ class Inventory:
         except ResourceNotFoundError:
             return []
         present = {d.name: d for d in client.online_deployments.list(name)}
+        _say_what_is_absent(name, deployments, present)
         chosen = [d for n, d in present.items() if n in deployments or not deployments]
         traffic = live(endpoint)
         after = _without(traffic, [d.name for d in chosen], name) if deployments else {}
@@ -111,6 +112,7 @@ class Inventory:
         except ResourceNotFoundError:
             return []
         present = [d.name for d in client.batch_deployments.list(name)]
+        _say_what_is_absent(name, deployments, present)
         items = [
             Item(
                 f"batch deployment {name}/{d}",
@@ -204,7 +206,7 @@ def cost(items: Sequence[Item], hourly_price: float | None) -> str:
         hourly_price: Price of one machine for one hour; None if it is not known.
     """
     lines = [
-        f"  {item.instances} x {item.sku} x {HOURS_PER_MONTH} h = "
+        f"  {item.what}: {item.instances} x {item.sku}, "
         f"{item.instances * HOURS_PER_MONTH} instance hours a month"
         for item in items
         if item.instances and item.sku != "Kubernetes"
@@ -220,6 +222,12 @@ def cost(items: Sequence[Item], hourly_price: float | None) -> str:
     return "\n".join(["Left as it is, it runs:", *lines, money])
 
 
+def _say_what_is_absent(endpoint: str, wanted: Iterable[str], present: Container[str]) -> None:
+    for name in wanted:
+        if name not in present:
+            print(f"`{endpoint}` has no deployment `{name}` (any more).")
+
+
 def _without(traffic: dict[str, int], gone: Sequence[str], endpoint: str) -> dict[str, int]:
     remaining = dict(traffic)
     for name in gone:
@@ -227,7 +235,7 @@ def _without(traffic: dict[str, int], gone: Sequence[str], endpoint: str) -> dic
             continue
         if set(remaining) <= set(gone):
             raise OperatorError(
-                f"All traffic of `{endpoint}` goes to {show(traffic)}; nobody would answer.",
+                f"The traffic of `{endpoint}` is {show(traffic)}: nobody would be left to answer.",
                 "Move it first (python -m scripts.rollout), or delete the whole endpoint by naming "
                 "no deployment.",
             )

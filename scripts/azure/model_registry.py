@@ -87,9 +87,15 @@ def register(client: MLClient, registration: Registration) -> tuple[str, bool]:
     )
 
 
+def size_of(folder: Path) -> int:
+    """Bytes of all files in a folder."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
 def _create(client: MLClient, registration: Registration) -> Any:
     from azure.ai.ml.entities import Model
 
+    print(f"Uploading {size_of(registration.folder) / 1e6:.1f} MB ...", flush=True)
     # Without a version the SDK asks the service for the next one.
     return client.models.create_or_update(
         Model(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
 
+from scripts.azure import yaml_file
 from scripts.azure.errors import OperatorError
 from scripts.azure.provisioning.outcome import Outcome
 
@@ -58,7 +59,7 @@ def ensure_environment(client: MLClient, path: Path, *, dry_run: bool) -> Outcom
 
     digest = environment_digest(path)
     for _ in range(ATTEMPTS):
-        environment = load_environment(path)
+        environment = yaml_file.load(load_environment, path)
         latest = max(_versions(client, str(environment.name)), key=_number, default=None)
         if latest is not None and (latest.tags or {}).get(DIGEST_TAG) == digest:
             return Outcome("environment", f"{environment.name}:{latest.version}", "exists")
