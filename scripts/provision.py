@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING
 
 import yaml
 
+from scripts.azure.checks.document import Document
+from scripts.azure.checks.names import check_names
 from scripts.azure.command import new_parser, run
 from scripts.azure.errors import OperatorError
 from scripts.azure.provisioning.environment import ensure_environment
@@ -47,6 +49,8 @@ def main() -> int:
     """Make what is missing; returns the exit status."""
     arguments = _parse()
     kinds = {path: _kind(path) for path in arguments.files}
+    for path, kind in kinds.items():
+        _check_name(path, _new_name(kind, arguments))
     workspace = find_workspace(arguments)
     client = open_workspace(workspace)
     outcomes = []
@@ -59,9 +63,8 @@ def main() -> int:
             show(outcomes)
     for outcome in outcomes:
         if outcome.kind == "online endpoint" and outcome.state in ("made", "exists"):
-            print(
-                f"Next: python -m scripts.deploy deployments/online-cpu.yml --endpoint {outcome.name}"
-            )
+            file = "deployments/online-cpu.yml"
+            print(f"Next: python -m scripts.deploy {file} --endpoint {outcome.name}")
     return int(any(outcome.state == "failed" for outcome in outcomes))
 
 
@@ -103,6 +106,18 @@ def _kind(path: Path) -> str:
     return kind
 
 
+def _new_name(kind: str, arguments: argparse.Namespace) -> str | None:
+    """The name that the command line gives to an endpoint of this kind."""
+    if kind == "batchEndpoint":
+        return str(arguments.batch_endpoint) if arguments.batch_endpoint else None
+    return str(arguments.endpoint) if arguments.endpoint and kind.endswith("Endpoint") else None
+
+
+def _check_name(path: Path, name: str | None) -> None:
+    for finding in check_names(Document.read(path, {"name": name})) if name else ():
+        raise OperatorError(finding.what, finding.how)
+
+
 def _ensure(client: MLClient, path: Path, kind: str, arguments: argparse.Namespace) -> Outcome:
     dry_run: bool = arguments.dry_run
     print(f"{path.parent.name}/{path.name} ...", flush=True)
@@ -110,9 +125,10 @@ def _ensure(client: MLClient, path: Path, kind: str, arguments: argparse.Namespa
         return ensure_cluster(client, path, dry_run=dry_run)
     if kind == "environment":
         return ensure_environment(client, path, dry_run=dry_run)
+    name = _new_name(kind, arguments)
     if kind == "batchEndpoint":
-        return ensure_batch_endpoint(client, path, arguments.batch_endpoint, dry_run=dry_run)
-    return ensure_online_endpoint(client, path, arguments.endpoint, dry_run=dry_run)
+        return ensure_batch_endpoint(client, path, name, dry_run=dry_run)
+    return ensure_online_endpoint(client, path, name, dry_run=dry_run)
 
 
 KINDS = (

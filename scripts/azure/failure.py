@@ -70,7 +70,8 @@ def container_logs(client: MLClient, endpoint: str, name: str) -> str:
 def describe(error: HttpResponseError) -> str:
     """Code and message of an error of Azure on one line."""
     told = error.error
-    parts = [(told.code if told else None, (told.message if told else None) or error.message)]
+    first = (told.code, told.message) if told else (None, None)
+    parts: list[tuple[str | None, str | None]] = [(first[0], first[1] or error.message)]
     # What Azure ML itself says is inside: "The request is invalid." alone helps nobody.
     parts += [(detail.code, detail.message) for detail in (told.details if told else None) or []]
     return " ".join(_with_code(code, " ".join(str(message).split())) for code, message in parts)

@@ -7,19 +7,21 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from azure.core.exceptions import ResourceNotFoundError
+from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 
 from scripts.azure.autoscaling import deployment_id, find_settings, remove_setting
+from scripts.azure.conflicts import WAITS, wait_out
 from scripts.azure.deploying import state_of
 from scripts.azure.errors import OperatorError
 from scripts.azure.traffic import live, set_traffic, shift, show
-from scripts.azure.waiting import perform
+from scripts.azure.waiting import UNDER_WAY, perform, wait_for
 from scripts.azure.workspace import Workspace
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient
     from azure.mgmt.monitor import MonitorManagementClient
 
+GONE = "gone"
 HOURS_PER_MONTH = 730
 PRICES = "https://azure.microsoft.com/pricing/details/virtual-machines/linux/"
 
@@ -186,14 +188,24 @@ class Inventory:
             try:
                 found = operations.get(*names)
             except ResourceNotFoundError:
-                return "gone"
+                return GONE
             return state_of(found)
 
         def remove() -> None:
-            try:
-                perform(what, lambda: operations.begin_delete(*names), state)
-            except ResourceNotFoundError:
-                return
+            waits = iter(WAITS)
+            while True:
+                if state() in UNDER_WAY:
+                    wait_for(what, state)  # another run began it
+                if state() == GONE:
+                    return
+                try:
+                    perform(what, lambda: operations.begin_delete(*names), state)
+                except ResourceNotFoundError:
+                    return
+                except HttpResponseError as error:
+                    wait_out(error, waits)
+                else:
+                    return
 
         return remove
 

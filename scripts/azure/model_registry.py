@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 
 from scripts.azure.errors import OperatorError
+from scripts.azure.quiet import quiet_uploads
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient
@@ -97,16 +98,16 @@ def _create(client: MLClient, registration: Registration) -> Any:
 
     print(f"Uploading {size_of(registration.folder) / 1e6:.1f} MB ...", flush=True)
     # Without a version the SDK asks the service for the next one.
-    return client.models.create_or_update(
-        Model(
-            name=registration.name,
-            path=str(registration.folder),
-            type=registration.kind,
-            description=registration.description,
-            properties=dict(registration.properties),
-            tags=dict(registration.tags),
-        )
+    model = Model(
+        name=registration.name,
+        path=str(registration.folder),
+        type=registration.kind,
+        description=registration.description,
+        properties=dict(registration.properties),
+        tags=dict(registration.tags),
     )
+    with quiet_uploads():
+        return client.models.create_or_update(model)
 
 
 def _update_tags(client: MLClient, model: Any, tags: Mapping[str, str]) -> None:

@@ -15,6 +15,7 @@ from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
 from scripts.azure import yaml_file
 from scripts.azure.errors import OperatorError
 from scripts.azure.provisioning.outcome import Outcome
+from scripts.azure.quiet import quiet_uploads
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient
@@ -73,7 +74,8 @@ def ensure_environment(client: MLClient, path: Path, *, dry_run: bool) -> Outcom
         if dry_run:
             return Outcome("environment", name, "would be made", why)
         try:
-            client.environments.create_or_update(environment)
+            with quiet_uploads():
+                client.environments.create_or_update(environment)
         except ResourceExistsError:
             # Somebody else took the version; or an upload had broken off, as `model_registry` says.
             continue
