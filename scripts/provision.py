@@ -64,7 +64,7 @@ def main() -> int:
     for outcome in outcomes:
         if outcome.kind == "online endpoint" and outcome.state in ("made", "exists"):
             file = "deployments/online-cpu.yml"
-            print(f"Next: python -m scripts.deploy {file} --endpoint {outcome.name}")
+            print(f"\nNext: python -m scripts.deploy {file} --endpoint {outcome.name}")
     return int(any(outcome.state == "failed" for outcome in outcomes))
 
 

@@ -176,8 +176,8 @@ def delete(operator: Operator, cloud: Cloud) -> None:
 
 def states(table: str) -> dict[str, str]:
     """The states that provision's table tells, by name."""
-    lines = table.partition("\nWorkspace moderation-workspace:\n")[2].splitlines()[1:]
-    rows = [COLUMNS.split(line) for line in lines if not line.startswith("Next:")]
+    lines = table.partition("\nWorkspace ")[2].partition("\n\n")[0].splitlines()[2:]
+    rows = [COLUMNS.split(line) for line in lines]
     return {row[1]: row[2] for row in rows}
 
 
