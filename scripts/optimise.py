@@ -268,6 +268,7 @@ def optimise(arguments: argparse.Namespace) -> None:
     shutil.rmtree(final, ignore_errors=True)
     staging.rename(final)
     print(f"\nWritten: {final} ({chosen}). A picture of the figures: {final / 'report.png'}")
+    print(f"To register it with the model: python -m scripts.register_model {checkpoint.folder}")
 
 
 def _resident() -> int:

@@ -62,6 +62,8 @@ def save(checkpoint: Path, facts: ModelFacts, flavour: Flavour, folder: Path) ->
 
 def requirements() -> list[str]:
     """What the packed code needs, with the versions that the serving image is locked to."""
+    import mlflow
+
     with (ROOT / "pyproject.toml").open("rb") as file:
         project = tomllib.load(file)["project"]
     needed = [*project["dependencies"], *project["optional-dependencies"]["cpu"]]
@@ -69,7 +71,8 @@ def requirements() -> list[str]:
     locked = dict(words[0].split("==", 1) for words in lines if words and "==" in words[0])
     names = [canonicalize_name(Requirement(line).name) for line in needed]
     pinned = [f"{name}=={locked[name]}" for name in names]
-    return [f"mlflow=={version('mlflow')}", f"pandas=={version('pandas')}", *pinned]
+    # Operators have mlflow-skinny, whose versions are MLflow's.
+    return [f"mlflow=={mlflow.__version__}", f"pandas=={version('pandas')}", *pinned]
 
 
 def verify(folder: Path) -> None:

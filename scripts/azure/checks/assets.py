@@ -12,11 +12,7 @@ from scripts.azure.checks import locks
 from scripts.azure.checks.context import Context, state_of
 from scripts.azure.findings import Finding
 from scripts.azure.provisioning.environment import DIGEST_TAG, environment_digest
-
-MAKE = {
-    "model": "python -m scripts.register_model <model>",
-    "environment": "python -m scripts.provision",
-}
+from scripts.local_server import ROOT
 
 
 def check_assets(context: Context) -> Iterator[Finding]:
@@ -33,7 +29,9 @@ def check_assets(context: Context) -> Iterator[Finding]:
             yield context.document.error(
                 f"{field} {reference} is not in {context.workspace.name}",
                 "The deployment would be refused.",
-                MAKE[field],
+                "python -m scripts.register_model <model>"
+                if field == "model"
+                else _provision("environment", reference),
             )
             continue
         yield context.document.ok(f"{field} {asset.name}, version {asset.version}")
@@ -53,7 +51,7 @@ def check_compute(context: Context) -> Iterator[Finding]:
         yield context.document.error(
             f"compute {name} is not in {context.workspace.name}",
             "Jobs would have nowhere to run.",
-            "python -m scripts.provision",
+            _provision("compute", name),
         )
         return
     state = state_of(compute)
@@ -69,6 +67,14 @@ def check_compute(context: Context) -> Iterator[Finding]:
             "They cost money while nothing runs.",
             f"az ml compute update --name {name} --min-instances 0.",
         )
+
+
+def _provision(folder: str, reference: str) -> str:
+    """The command that makes something, from this repository's file for it if there is one."""
+    name = reference.removeprefix("azureml:").partition("@")[0].partition(":")[0]
+    files = sorted((ROOT / folder).glob("*.yml"))
+    file = next((f for f in files if f"\nname: {name}\n" in f.read_text(encoding="utf-8")), None)
+    return f"python -m scripts.provision {f'{folder}/{file.name}' if file else '<file>'}"
 
 
 def _check_lock(context: Context, environment: Any) -> Iterator[Finding]:

@@ -79,6 +79,16 @@ def test_a_new_deployment_of_a_new_endpoint(check: Any) -> None:
     assert check() == []
 
 
+@pytest.mark.usefixtures("endpoint")
+def test_what_is_missing_is_told_with_the_command_that_makes_it(check: Any) -> None:
+    how = [f.how for f in check("deployments/batch-gpu") if "is not in" in f.what]
+    assert how == [
+        "python -m scripts.register_model <model>",
+        "python -m scripts.provision environment/batch-gpu.yml",
+        "python -m scripts.provision compute/batch-gpu.yml",
+    ]
+
+
 @pytest.mark.usefixtures("assets", "endpoint")
 def test_another_deployment_of_an_endpoint(check: Any, cloud: Cloud) -> None:
     add_deployment(cloud, "green")
