@@ -101,12 +101,13 @@ class BatchJob:
     def _models(self) -> Path:
         return self._folder / "azureml-models" / self._recipe.model_path
 
-    def _work(
-        self, waiting: queue.SimpleQueue[tuple[int, list[str], int]], output: Output
-    ) -> None:
+    def _work(self, waiting: queue.SimpleQueue[tuple[int, list[str], int]], output: Output) -> None:
         recipe = self._recipe
         with Worker(
-            recipe.script, self._folder / recipe.code_uri.rpartition("/")[2], self._variables(output)
+            recipe.script,
+            self._folder / recipe.code_uri.rpartition("/")[2],
+            self._variables(output),
+            self._folder,
         ) as worker:
             try:
                 while not self.cancelled.is_set() and not self._is_over():

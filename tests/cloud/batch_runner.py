@@ -1,7 +1,8 @@
 """Runs a scoring script as a batch job does. A program of its own, in a worker's process.
 
 `python batch_runner.py SCRIPT` says `ready` when `init()` is done. Then each line of its input is a
-mini-batch, a JSON list of paths, and each line of its output the rows of one: null if `run()` failed.
+mini-batch, a JSON list of paths, and each line of its output the rows of one; null if `run()`
+failed.
 """
 
 from __future__ import annotations

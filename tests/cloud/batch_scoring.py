@@ -55,7 +55,9 @@ def _recipe(state: State, deployment: Resource, sent: JobRequest, step: str) -> 
     ((input_name, given),) = sent.input_data.items()
     retries = sent.retry_settings or own.retry_settings
     threshold = sent.error_threshold
-    nodes = sent.compute.instance_count or own.resources.instance_count or Resources().instance_count
+    nodes = (
+        sent.compute.instance_count or own.resources.instance_count or Resources().instance_count
+    )
     default = f"azureml://datastores/{datastores.DEFAULT}/paths/azureml/{step}/score"
     output = sent.output_uri or default
     _require_datastore(output)

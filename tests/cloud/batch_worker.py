@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import tempfile
 import threading
+import uuid
 from pathlib import Path
 from typing import Self
 
@@ -24,14 +24,15 @@ class Worker:
         script: The scoring script.
         code: The folder that holds it.
         variables: All environment variables.
+        folder: For its log.
     """
 
-    def __init__(self, script: str, code: Path, variables: dict[str, str]) -> None:
+    def __init__(self, script: str, code: Path, variables: dict[str, str], folder: Path) -> None:
         self._script = script
         self._code = code
         self._variables = variables
         self._process: subprocess.Popen[str] | None = None
-        self._errors = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")
+        self._errors = (folder / f"worker-{uuid.uuid4().hex}.log").open("w+", errors="replace")
 
     def score(self, files: list[str], timeout: float) -> list[list[object]] | None:
         """Have `run()` score a mini-batch.
