@@ -40,7 +40,7 @@ def create_collection(settings: Settings) -> Collect:
     if not settings.collect_scores:
         return collect_nothing
     try:
-        import pandas as pd  # type: ignore[import-untyped]
+        import pandas as pd
         from azureml.ai.monitoring import Collector
     except ModuleNotFoundError as error:
         raise SettingsError(

@@ -63,7 +63,8 @@ def save(checkpoint: Path, facts: ModelFacts, flavour: Flavour, folder: Path) ->
 def requirements() -> list[str]:
     """What the packed code needs, with the versions that the serving image is locked to."""
     with (ROOT / "pyproject.toml").open("rb") as file:
-        needed = tomllib.load(file)["project"]["dependencies"]
+        project = tomllib.load(file)["project"]
+    needed = [*project["dependencies"], *project["optional-dependencies"]["cpu"]]
     lines = (line.split() for line in LOCK.read_text().splitlines() if "==" in line)
     locked = dict(words[0].split("==", 1) for words in lines if words and "==" in words[0])
     names = [canonicalize_name(Requirement(line).name) for line in needed]

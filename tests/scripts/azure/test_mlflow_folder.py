@@ -210,7 +210,7 @@ def test_requirements_are_pinned_to_the_serving_lock(online: Path) -> None:
     assert all("==" in line and "--hash" not in line for line in lines)
     lock = (ROOT / "environment" / "cpu.lock").read_text()
     ours = [line for line in lines if not line.startswith(("mlflow==", "pandas=="))]
-    assert len(ours) >= 7
+    assert {line.split("==")[0] for line in ours} >= {"numpy", "openvino", "pillow", "safetensors"}
     assert all(f"{line} " in lock for line in ours)
     assert not any("inference-server" in line or "torch" in line for line in lines)
     conda = yaml.safe_load((online / "conda.yaml").read_text())["dependencies"]
