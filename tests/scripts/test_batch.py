@@ -91,7 +91,9 @@ def deploy(client: MLClient, **variables: str) -> None:
 
 def table(folder: Path) -> dict[str, str]:
     """Level or error of each file; no file may have two rows."""
-    rows = [row for part in folder.glob("part-*.parquet") for row in pq.read_table(part).to_pylist()]
+    rows = [
+        row for part in folder.glob("part-*.parquet") for row in pq.read_table(part).to_pylist()
+    ]
     found = {row["path"]: row["level"] or row["error_code"] for row in rows}
     assert len(found) == len(rows)
     return found
