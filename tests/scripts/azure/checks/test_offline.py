@@ -116,7 +116,7 @@ SEEDED: list[tuple[str, dict[str, Any], str, str]] = [
     (PIPELINE, {"settings.defualt_compute": "a"}, "error", "defualt_compute is no setting"),
     (PIPELINE, {"settings": GONE}, "error", "default_compute is missing"),
     (BATCH, {"settings.retry_settings.timeout": 4095}, "error", "timeout is 4095 s for 64 files"),
-    (BATCH, {f"settings.{V}.MAX_VIDEO_FRAMES": "64"}, "error", "64 scored frames"),
+    (BATCH, {f"settings.{V}.MAX_VIDEO_FRAMES": "64"}, "error", "timeout is 4500 s"),
     (BATCH, {"settings.output_action": GONE}, "warning", "output_action is append_row"),
 ]  # fmt: skip
 SEEDED_ENDPOINTS: list[tuple[str, dict[str, Any], str, str]] = [
@@ -175,7 +175,7 @@ def test_a_mistake_in_an_endpoint_is_found(
         (CPU, {"model": "azureml://registries/ours/models/nsfw-image-detector/versions/3"}),
         (GPU, {"instance_type": "STANDARD_NC24ADS_A100_V4", f"{V}.PRECISION": "bf16"}),
         (K8S, {"resources": GONE}),
-        (BATCH_GPU, {f"settings.{V}.ENGINE": "auto", "settings.mini_batch_size": 64}),
+        (BATCH_GPU, {f"settings.{V}.ENGINE": "auto", "settings.mini_batch_size": 14}),
         (K8S, {"environment": "azureml:nsfw-image-detector-gpu@latest", f"{V}.ENGINE": "auto"}),
         (BATCH, {"settings.retry_settings.timeout": 4096}),
         (
