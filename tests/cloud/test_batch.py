@@ -49,12 +49,19 @@ def deploy(client: MLClient, code: Path, **changes: Any) -> None:
     client.batch_deployments.begin_create_or_update(wanted).result()
 
 
+def make_default(client: MLClient) -> None:
+    """Jobs that name a deployment would name it in all later requests of this process: the SDK
+    keeps its headers.
+    """
+    endpoint = client.batch_endpoints.get("moderate-many")
+    endpoint.defaults = {"deployment_name": "cpu"}
+    client.batch_endpoints.begin_create_or_update(endpoint).result()
+
+
 def test_a_folder_of_photos(cloud: Cloud, batch: MLClient, code: Path, tmp_path: Path) -> None:
     assert batch.compute.get("workers").min_instances == 0
     deploy(batch, code)
-    endpoint = batch.batch_endpoints.get("moderate-many")
-    endpoint.defaults = {"deployment_name": "cpu"}
-    batch.batch_endpoints.begin_create_or_update(endpoint).result()
+    make_default(batch)
     photos = tmp_path / "photos"
     photos.mkdir()
     for name in ("cat.jpg", "coffee.jpg", "demo-high.png"):
@@ -80,9 +87,7 @@ def test_a_folder_of_photos(cloud: Cloud, batch: MLClient, code: Path, tmp_path:
 
 def test_the_default_deployment_stays(batch: MLClient, code: Path) -> None:
     deploy(batch, code)
-    endpoint = batch.batch_endpoints.get("moderate-many")
-    endpoint.defaults = {"deployment_name": "cpu"}
-    batch.batch_endpoints.begin_create_or_update(endpoint).result()
+    make_default(batch)
     with pytest.raises(HttpResponseError, match="default deployment"):
         batch.batch_deployments.begin_delete("cpu", "moderate-many").result()
     batch.batch_endpoints.begin_delete("moderate-many").result()
@@ -160,9 +165,9 @@ def run_script(
             **settings,
         ),
     )
+    make_default(client)
     job = client.batch_endpoints.invoke(
         endpoint_name="moderate-many",
-        deployment_name="cpu",
         input=Input(type=AssetTypes.URI_FOLDER, path=str(photos)),
     )
     status = ""
@@ -204,11 +209,11 @@ def test_requests_that_are_refused(
     batch: MLClient, code: Path, sent: dict[str, Any], message: str
 ) -> None:
     deploy(batch, code)
+    make_default(batch)
     with pytest.raises(Exception, match=f"(?s){message}"):
         batch.batch_endpoints.invoke(
             **{
                 "endpoint_name": "moderate-many",
-                "deployment_name": "cpu",
                 "input": Input(type="uri_folder", path=str(code)),
                 **sent,
             }
