@@ -8,10 +8,11 @@ import shutil
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from nsfw_detector import Detector
@@ -171,18 +172,25 @@ def test_no_rows_no_failure(files: DataFrame, grade: Any) -> None:
     assert files.where("false").select(grade("content")).collect() == []
 
 
-def held_by_workers(spark: SparkSession) -> dict[int, tuple[int, list[int]]]:
+def held_by_workers(spark: SparkSession) -> list[tuple[int, list[int]]]:
     """Of each worker with detectors: how many engines run, and the detectors' settings."""
 
     # Within a function, so that Spark sends the code: workers do not import the tests.
-    def look(_: int) -> tuple[int, tuple[int, list[int]]]:
-        time.sleep(0.2)  # so long that every worker takes part
-        held = [thing for thing in gc.get_objects() if type(thing).__name__ == "Detector"]
-        engines = [thread.name for thread in threading.enumerate()].count("engine")
-        return os.getpid(), (engines, [detector.settings.threads for detector in held])
+    def look(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for _ in batches:
+            time.sleep(0.2)  # so long that every worker takes part
+            held = [thing for thing in gc.get_objects() if type(thing).__name__ == "Detector"]
+            row = {
+                "worker": os.getpid(),
+                "engines": [thread.name for thread in threading.enumerate()].count("engine"),
+                "threads": [detector.settings.threads for detector in held],
+            }
+            yield pa.RecordBatch.from_pylist([row])
 
-    seen = spark.sparkContext.range(6, numSlices=6).map(look).collect()
-    return {worker: held for worker, held in seen if held[1]}
+    schema = "worker long, engines long, threads array<long>"
+    seen = spark.range(6, numPartitions=6).mapInArrow(look, schema).collect()
+    workers = {row.worker: (row.engines, row.threads) for row in seen}
+    return [held for held in workers.values() if held[1]]
 
 
 def test_worker_loads_the_model_once_for_all_its_tasks(
@@ -190,12 +198,12 @@ def test_worker_loads_the_model_once_for_all_its_tasks(
 ) -> None:
     """MLflow loads it for each task, and another copy of it for each function that is made."""
     files.select(grade("content")).collect()
-    held = held_by_workers(spark).values()
+    held = held_by_workers(spark)
     assert 1 <= len(held) <= 2  # local[2]
     assert all(one == (1, [1]) for one in held)
 
     again = mlflow.pyfunc.spark_udf(spark, str(model), extra_env=ENVIRONMENT | {"THREADS": "2"})
     files.select(again("content")).collect()
-    held = held_by_workers(spark).values()
+    held = held_by_workers(spark)
     assert (1, [2]) in held
     assert all(one in ((1, [1]), (1, [2])) for one in held)
