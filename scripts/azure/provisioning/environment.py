@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -91,7 +92,7 @@ def _sources(document: dict[str, Any], folder: Path) -> Iterator[Path]:
     lines = dockerfile.read_text(encoding="utf-8").splitlines()
     instructions = "\n".join(line for line in lines if not line.lstrip().startswith("#"))
     for file in sorted(p for p in context.rglob("*") if p.is_file() and p != dockerfile):
-        if file.name in instructions:
+        if re.search(rf"(?<![\w.-]){re.escape(file.name)}(?![\w.-])", instructions):
             yield file
 
 

@@ -91,7 +91,7 @@ def test_what_azure_monitor_saw(blue: Requests, green: Requests, breach: str | N
 
 
 def test_latency_of_real_requests_is_not_compared_with_that_of_probes() -> None:
-    seen = {"blue": Requests(9, 0, 100), "green": Requests(100, 0, 300)}
+    seen = {"blue": Requests(180, 0, 100), "green": Requests(100, 0, 300)}
     assert watch(Deployment(), Deployment(), seen, old_is_live=False) is None
     limits = Limits(errors=1, slowdown=1.5, p95_ms=250)
     breach = watch(Deployment(), Deployment(), seen, limits, old_is_live=False)

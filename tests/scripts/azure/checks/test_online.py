@@ -16,7 +16,7 @@ from scripts.azure.provisioning.environment import ensure_environment
 from scripts.azure.workspace import connect
 from scripts.local_server import ROOT
 from tests.cloud.arm.authorization import assignment
-from tests.cloud.arm.paths import WORKSPACE_ID
+from tests.cloud.arm.paths import GROUP, WORKSPACE_ID
 from tests.cloud.cloud import Cloud
 from tests.scripts.azure.checks.files import changed
 
@@ -153,6 +153,7 @@ def test_a_missing_role(check: Any, cloud: Cloud, endpoint: str, role: str) -> N
     cloud.state.role_assignments = [
         a for a in cloud.state.role_assignments if a["properties"]["roleDefinitionId"] != lost
     ]
+    cloud.state.role_assignments.append(assignment("Reader", endpoint, GROUP))  # is not enough
     (finding,) = check()
     assert finding.severity == "error"
     assert f"lacks {role} on" in finding.what

@@ -23,6 +23,7 @@ def environment(tmp_path: Path) -> Path:
     )
     (tmp_path / "cpu.lock").write_text("numpy==1")
     (tmp_path / "other.lock").write_text("torch==1")
+    (tmp_path / "u.lock").write_text("a name within a name")
     (tmp_path / "cpu.yml").write_text(YAML)
     return tmp_path / "cpu.yml"
 
@@ -44,6 +45,7 @@ def test_digest_changes_with_the_routes(environment: Path) -> None:
 def test_lock_of_another_image_and_words_about_it_do_not_count(environment: Path) -> None:
     before = environment_digest(environment)
     (environment.parent / "other.lock").write_text("torch==2")
+    (environment.parent / "u.lock").write_text("changed")
     environment.write_text(YAML.replace("scores", "scores images") + "# comment\n")
     assert environment_digest(environment) == before
 
