@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from scripts.azure.assets import find_asset
 from scripts.azure.errors import OperatorError
 
 if TYPE_CHECKING:
@@ -97,12 +98,18 @@ def pin_versions(client: MLClient, deployment: DeploymentFile) -> str | None:
     model: Any = None
     for field, assets in (("model", client.models), ("environment", client.environments)):
         reference = getattr(entity, field)
-        if not isinstance(reference, str):
+        if not isinstance(reference, str) or _is_elsewhere(reference):
             continue
-        asset = _find(assets, reference, deployment)
-        if asset is not None:
-            setattr(entity, field, f"{asset.name}:{asset.version}")
-            model = asset if field == "model" else model
+        asset = find_asset(assets, reference)
+        if asset is None:
+            raise OperatorError(
+                f"{deployment.path} asks for `azureml:{reference.removeprefix('azureml:')}`, which "
+                "the workspace does not have.",
+                "Register the model with scripts.register_model; make the environment with "
+                "scripts.provision.",
+            )
+        setattr(entity, field, f"{asset.name}:{asset.version}")
+        model = asset if field == "model" else model
     sha256 = {**(model.tags or {}), **(model.properties or {})}.get("sha256") if model else None
     return f"sha256:{sha256}" if sha256 else None
 
@@ -128,26 +135,9 @@ def fingerprint(deployment: DeploymentFile) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _find(assets: Any, reference: str, deployment: DeploymentFile) -> Any:
-    from azure.core.exceptions import ResourceNotFoundError
-
-    reference = reference.removeprefix("azureml:")
-    if reference.startswith(("//", "/", "http")):  # in a registry, or a full ARM id
-        return None
-    try:
-        if "@" in reference:
-            name, label = reference.split("@", 1)
-            return assets.get(name, label=label)
-        name, version = reference.rsplit(":", 1)
-        return assets.get(name, version)
-    except ResourceNotFoundError:
-        raise OperatorError(
-            f"{deployment.path} asks for `azureml:{reference}`, which the workspace does not have.",
-            "Register the model with scripts.register_model; make the environment with "
-            "scripts.provision.",
-        ) from None
-    except ValueError:  # neither a label nor a version
-        return None
+def _is_elsewhere(reference: str) -> bool:
+    """Whether it is in a registry, or a full ARM id."""
+    return reference.removeprefix("azureml:").startswith(("//", "/", "http"))
 
 
 def _readable(error: Exception) -> str:

@@ -312,6 +312,21 @@ class TestFailures:
         assert call(folder, "--url", moody.url, "-o", output, "--resume")[0] == 0
         assert len({row["file"] for row in read(output)}) == len(read(output)) == 50
 
+    @pytest.mark.parametrize(
+        ("trouble", "code"),
+        [([Answer(0)] * 5, "unreachable"), ([Answer(200, b"<html>")], "answer_invalid")],
+    )
+    def test_trouble_on_the_way_stops_nothing(
+        self, call: Invoke, moody: MoodyServer, tmp_path: Path, trouble: list[Answer], code: str
+    ) -> None:
+        moody.answers = [Answer(), *trouble]
+        folder = many(tmp_path / "in", 10)
+        status, out, _ = call(folder, "--url", moody.url, "--concurrency", "1")
+        rows = [json.loads(line) for line in out.splitlines()]
+        assert (status, len(rows)) == (2, 10)
+        assert [i for i, row in enumerate(rows) if "error" in row] == [1]
+        assert rows[1]["error"]["code"] == code
+
     def test_nobody_there(self, call: Invoke, tmp_path: Path) -> None:
         with MoodyServer() as server:
             url = server.url

@@ -7,6 +7,7 @@ from typing import Any
 
 from azure.core.exceptions import ResourceNotFoundError
 
+from scripts.azure.assets import find_asset
 from scripts.azure.checks import locks
 from scripts.azure.checks.context import Context, state_of
 from scripts.azure.findings import Finding
@@ -27,7 +28,7 @@ def check_assets(context: Context) -> Iterator[Finding]:
         reference = context.document.get(field)
         if not isinstance(reference, str) or "azureml://" in reference:
             continue  # described in the file itself, or in a registry
-        asset = _find(assets, reference.removeprefix("azureml:"))
+        asset = find_asset(assets, reference)
         if asset is None:
             yield context.document.error(
                 f"{field} {reference} is not in {context.workspace.name}",
@@ -83,20 +84,3 @@ def _check_lock(context: Context, environment: Any) -> Iterator[Finding]:
             "python -m scripts.provision makes a new version; or take the environment/ of the "
             "commit that is deployed.",
         )
-
-
-def _find(assets: Any, reference: str) -> Any:
-    from azure.ai.ml.exceptions import ValidationErrorType, ValidationException
-
-    try:
-        if "@" in reference:
-            name, label = reference.split("@", 1)
-            return assets.get(name, label=label)
-        name, _, version = reference.partition(":")
-        return assets.get(name, version)
-    except ResourceNotFoundError:
-        return None
-    except ValidationException as error:  # the SDK's way of saying so for a label
-        if error.error_type != ValidationErrorType.RESOURCE_NOT_FOUND:
-            raise
-        return None

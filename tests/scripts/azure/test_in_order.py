@@ -3,6 +3,7 @@ from __future__ import annotations
 import random
 import threading
 import time
+from collections.abc import Iterator
 
 import pytest
 
@@ -41,7 +42,7 @@ def test_items_are_taken_as_needed() -> None:
     taken = 0
     stuck = threading.Event()
 
-    def items() -> object:
+    def items() -> Iterator[int]:
         nonlocal taken
         for n in range(10_000):
             taken += 1
@@ -52,7 +53,7 @@ def test_items_are_taken_as_needed() -> None:
             stuck.wait(5)
         return n
 
-    rows = in_order(work, items(), 2)  # type: ignore[arg-type]
+    rows = in_order(work, items(), 2)
     threading.Timer(0.3, stuck.set).start()
     assert next(rows) == 0
     assert taken <= 2 * AHEAD + 1
@@ -71,6 +72,22 @@ def test_first_results_do_not_wait_for_the_last() -> None:
     assert [next(rows) for _ in range(5)] == [0, 1, 2, 3, 4]
     release.set()
     assert len(list(rows)) == 995
+
+
+def test_what_is_done_is_given_before_more_is_taken() -> None:
+    taken = 0
+
+    def items() -> Iterator[int]:
+        nonlocal taken
+        for n in range(1000):
+            time.sleep(0.01)
+            taken += 1
+            yield n
+
+    rows = in_order(lambda n: n, items(), 4)
+    for n in range(20):
+        assert next(rows) == n
+        assert taken <= n + AHEAD
 
 
 def test_error_ends_it() -> None:

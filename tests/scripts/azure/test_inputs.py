@@ -34,6 +34,12 @@ def test_folder(folder: Path) -> None:
     assert find_inputs(["."]) == ["./a.PNG", "./z.jpg", "./b/2.webp", "./b/deep/1.tiff"]
 
 
+def test_sorted_whatever_the_file_system_says(tmp_path: Path) -> None:
+    for name in ("3.jpg", "1.jpg", "4.jpg", "2.jpg", "5.jpg", "0.jpg"):
+        (tmp_path / name).touch()
+    assert [Path(p).stem for p in find_inputs([str(tmp_path)])] == list("012345")
+
+
 def test_hidden_folders_are_left_out(folder: Path) -> None:
     (folder / ".git").mkdir()
     (folder / ".git" / "x.jpg").touch()

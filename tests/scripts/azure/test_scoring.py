@@ -235,6 +235,13 @@ class TestErrors:
         server.answers = [Answer(424, {}, {"ms-azureml-model-error-statuscode": encoded})]
         assert ScoringClient(server.url).score(IMAGE).attempts == 2
 
+    def test_redirect_is_not_followed(self, server: MoodyServer) -> None:
+        server.answers = [Answer(302, headers={"Location": "/login"})]
+        with pytest.raises(ScoringError) as caught:
+            ScoringClient(server.url).score(IMAGE)
+        assert caught.value.status == 302
+        assert caught.value.concerns_all
+
     def test_nobody_listens(self) -> None:
         with MoodyServer() as server:
             url = server.url
