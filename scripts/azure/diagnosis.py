@@ -199,19 +199,22 @@ SAID_BY_AZURE = (
 """Sought in the error only: a log speaks of timeouts and quotas without having met any."""
 
 
-def diagnose(error: str, log: str = "") -> Diagnosis:
-    """Name the likely cause of a failed deployment.
+def diagnose(
+    error: str, log: str = "", said_by_azure: tuple[Cause, ...] = SAID_BY_AZURE
+) -> Diagnosis:
+    """Name the likely cause of a failed deployment or job.
 
     Args:
         error: What Azure said: code and message.
         log: What the containers wrote, as far as it could be had.
+        said_by_azure: Causes to seek in the error only.
 
     Returns:
         The first cause of the tables that is recognised.
     """
     sought = (
         (SAID_BY_THE_CONTAINER, f"{error}\n{log}"),
-        (SAID_BY_AZURE, error),
+        (said_by_azure, error),
     )
     for causes, text in sought:
         for cause in causes:
