@@ -1,4 +1,4 @@
-"""The examples of a page in docs/, and what is checked of each: that it could be run as it stands."""
+"""The examples of a page in docs/, and checks that they could be run as they stand."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import re
 import shlex
 import sys
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -18,7 +19,7 @@ from scripts.local_server import ROOT
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 OURS = re.compile(r"python -m ((?:scripts|components|benchmarks)[\w.]*)(.*)")
 FILE = re.compile(
-    r"(?:deployments|endpoints|environment|compute|components|samples|models|scripts|tests)/[\w./-]+"
+    r"(?<![\w/])(?:deployments|endpoints|environment|compute|components|samples|models|scripts|tests)/[\w./-]+"
 )
 
 
@@ -64,7 +65,7 @@ class Page:
         return re.findall(r"\]\((?!https?:)([^)]+)\)", self.text)
 
 
-class Parsed(Exception):
+class ParsedError(Exception):
     """A command line was understood."""
 
 
@@ -84,12 +85,12 @@ def _check_arguments(module: str, rest: str, monkeypatch: pytest.MonkeyPatch) ->
     def parse_only(self: argparse.ArgumentParser, *_: Any, **__: Any) -> NoReturn:
         _, unknown = parse(self, arguments)
         assert not unknown, f"{module} does not know {unknown}"
-        raise Parsed
+        raise ParsedError
 
     with monkeypatch.context() as patch:
         patch.setattr(argparse.ArgumentParser, "parse_known_args", parse_only)
         patch.setattr(sys, "argv", [module, *arguments])
-        with pytest.raises(Parsed):
+        with pytest.raises(ParsedError):
             importlib.import_module(module).main()
 
 
@@ -105,6 +106,15 @@ def _plain(line: str) -> str:
     line = re.sub(r"\x1b\[\d*m", "", line)
     line = re.sub(r"\b[0-9a-f]{12,}\b", "#", line)
     return " ".join(re.sub(r"\d+(?:[.,:]\d+)*", "#", line).split())
+
+
+def shown_commands(page: Page) -> list[tuple[str, str]]:
+    """The shell blocks that are followed by what they print, each with that."""
+    return [
+        (command, shown)
+        for (language, command), (after, shown) in pairwise(page.blocks)
+        if (language, after) == ("bash", "text")
+    ]
 
 
 def anchor(heading: str) -> str:

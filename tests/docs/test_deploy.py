@@ -1,4 +1,4 @@
-"""docs/deploy.md: its walk is walked, in a stand-in of Azure, and what it shows is what comes out."""
+"""docs/deploy.md: its steps are taken, in a stand-in for Azure, and print what it shows."""
 
 from __future__ import annotations
 
@@ -20,16 +20,12 @@ from scripts.local_server import ROOT
 from scripts.update_readme import part
 from tests.cloud.arm.authorization import assignment
 from tests.cloud.cloud import Cloud
-from tests.docs.blocks import Page, check_command, check_link, check_shown
+from tests.docs.blocks import Page, check_command, check_link, check_shown, shown_commands
 
 PAGE = Page.read("deploy.md")
 ENDPOINT = "contoso-moderation"
-# What is shown after a command is checked; a command without is run elsewhere, or needs Azure.
-WALK = [
-    (command, shown)
-    for (language, command), (after, shown) in zip(PAGE.blocks, PAGE.blocks[1:], strict=False)
-    if (language, after) == ("bash", "text")
-]
+# A command without output shown is run elsewhere, or needs Azure.
+STEPS = shown_commands(PAGE)
 
 
 def grant_roles(cloud: Cloud) -> None:
@@ -43,7 +39,7 @@ def grant_roles(cloud: Cloud) -> None:
     ]
 
 
-def walk(cloud: Cloud, model: Path, command: str) -> str:
+def take(cloud: Cloud, model: Path, command: str) -> str:
     """Run a command of the page as a person would; gives what it prints."""
     if "--to green" in command:
         command = command.rstrip() + " --minutes-per-step 0 --max-slowdown 20\n"  # a busy machine
@@ -63,12 +59,12 @@ def walk(cloud: Cloud, model: Path, command: str) -> str:
     return output
 
 
-def test_the_walk(cloud: Cloud, tmp_path: Path) -> None:
+def test_the_steps(cloud: Cloud, tmp_path: Path) -> None:
     model = tmp_path / "demo"
     shutil.copytree(ROOT / "models" / "demo", model, ignore=shutil.ignore_patterns("optimised"))
-    assert len(WALK) == 10
-    for command, shown in WALK:
-        check_shown(shown, walk(cloud, model, command))
+    assert len(STEPS) == 10
+    for command, shown in STEPS:
+        check_shown(shown, take(cloud, model, command))
         if "scripts.provision" in command:
             grant_roles(cloud)
 
@@ -109,7 +105,7 @@ def test_the_yaml_of_mlflow_is_a_deployment(tmp_path: Path) -> None:
     (block,) = [block for block in PAGE.of("yaml") if "mlflow" in block]
     (tmp_path / "mlflow.yml").write_text(block)
     deployment = load_online_deployment(tmp_path / "mlflow.yml")
-    assert deployment.model.endswith("mlflow@latest")
+    assert deployment.model == "nsfw-image-detector-mlflow@latest"
     assert deployment.code_configuration is None
 
 
