@@ -10,18 +10,14 @@ import tomllib
 import warnings
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from nsfw_detector.protocols.frames import IMAGE
-from nsfw_detector.protocols.images import EXAMPLE
 from scripts.azure.errors import OperatorError
+from scripts.azure.mlflow_signature import Flavour, example, signature
 from scripts.azure.model_facts import ModelFacts
 from scripts.local_server import ROOT
-
-Flavour: TypeAlias = Literal["online", "batch"]
 
 CODE = ROOT / "nsfw_detector"
 LOCK = ROOT / "environment" / "cpu.lock"
@@ -36,23 +32,23 @@ def save(checkpoint: Path, facts: ModelFacts, flavour: Flavour, folder: Path) ->
     Args:
         checkpoint: Folder of the staged checkpoint.
         facts: Of the checkpoint.
-        flavour: `online`: the input is a column of base64 text; `batch`: it is arrays, because
-            Azure's batch jobs without scoring script decode the images themselves.
+        flavour: What the input is.
         folder: Is made.
     """
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     import mlflow
     from mlflow.models import Model
 
+    code = "spark_model.py" if flavour == "spark" else "mlflow_model.py"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         mlflow.pyfunc.save_model(
             folder,
-            python_model=str(CODE / "mlflow_model.py"),
+            python_model=str(CODE / code),
             artifacts={"checkpoint": str(checkpoint)},
             code_paths=[str(CODE)],
-            signature=_signature(facts.labels, flavour),
-            input_example=_example(flavour),
+            signature=signature(facts.labels, flavour),
+            input_example=example(flavour),
             pip_requirements=requirements(),
             mlflow_model=Model(model_uuid=facts.sha256[:32], utc_time_created=EPOCH),
         )
@@ -93,32 +89,6 @@ def verify(folder: Path) -> None:
     if done.returncode != 0 or '"level"' not in done.stdout:
         tail = "\n".join((done.stdout + done.stderr).splitlines()[-TAIL_LINES:])
         raise OperatorError(f"The MLflow model cannot score its own example:\n{tail}", "Report it.")
-
-
-def _signature(labels: tuple[str, ...], flavour: Flavour) -> Any:
-    import numpy as np
-    from mlflow.models import ModelSignature
-    from mlflow.types import ColSpec, Schema, TensorSpec
-
-    from nsfw_detector.mlflow_model import columns
-
-    if flavour == "online":
-        inputs = Schema([ColSpec("string", IMAGE)])
-    else:
-        inputs = Schema([TensorSpec(np.dtype("uint8"), (-1, -1, -1, 3))])
-    names = columns(labels)
-    kinds = ["string", "string", *["double"] * (len(names) - 4), "string", "string"]
-    outputs = [ColSpec(kind, name, required=False) for kind, name in zip(kinds, names, strict=True)]
-    return ModelSignature(inputs=inputs, outputs=Schema(outputs))
-
-
-def _example(flavour: Flavour) -> Any:
-    import numpy as np
-    import pandas as pd
-
-    if flavour == "online":
-        return pd.DataFrame({IMAGE: [EXAMPLE]})
-    return np.full((1, 2, 2, 3), 255, dtype=np.uint8)
 
 
 def _make_reproducible(folder: Path) -> None:

@@ -26,6 +26,7 @@ from nsfw_detector.checkpoint import Checkpoint
 from nsfw_detector.results import Detection
 from scripts.azure import mlflow_folder, model_facts, model_folder
 from scripts.azure.errors import OperatorError
+from scripts.azure.mlflow_signature import Flavour
 from scripts.local_server import ROOT, Server, free_port
 
 DEMO = ROOT / "models" / "demo"
@@ -42,7 +43,7 @@ def _exact(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
 
 
-def save(folder: Path, flavour: mlflow_folder.Flavour) -> Path:
+def save(folder: Path, flavour: Flavour) -> Path:
     checkpoint = Checkpoint.load(DEMO)
     facts = model_facts.gather(checkpoint, str(DEMO), None)
     staged = folder.parent / "checkpoint"
