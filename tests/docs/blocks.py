@@ -83,7 +83,7 @@ def _check_arguments(module: str, rest: str, monkeypatch: pytest.MonkeyPatch) ->
     parse = argparse.ArgumentParser.parse_known_args
 
     def parse_only(self: argparse.ArgumentParser, *_: Any, **__: Any) -> NoReturn:
-        _, unknown = parse(self, arguments)
+        unknown = parse(self, arguments)[1]
         assert not unknown, f"{module} does not know {unknown}"
         raise ParsedError
 
