@@ -102,7 +102,7 @@ def _find_deployment(client: MLClient, endpoint: str, name: str | None) -> Any:
             f"The batch endpoint `{endpoint}` has no deployment `{name}`.",
             f"It has: {', '.join(names) or 'none; make one with scripts.deploy'}.",
         ) from None
-    if found.mini_batch_size is None:
+    if (found.properties or {}).get("deployment_configuration_type"):
         raise OperatorError(
             f"The deployment `{name}` runs a pipeline, not a scoring script.",
             f"Invoke it with its own inputs: az ml batch-endpoint invoke -n {endpoint} -d {name} "

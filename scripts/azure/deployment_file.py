@@ -65,6 +65,12 @@ def read_deployment(
     overrides = [{field: value} for field, value in replaced.items() if value]
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        if content.get("type") == "pipeline":
+            raise OperatorError(
+                f"{path} is a deployment of a pipeline, which has no scoring script to deploy.",
+                f"Make it with the CLI, which uploads its components: "
+                f"az ml batch-deployment create --file {path}",
+            )
         # Only batch deployments name their compute; online ones leave it to their endpoint.
         is_batch = "compute" in content
         # The public loader of batch deployments does not know `type: model` with `settings`.
@@ -75,6 +81,8 @@ def read_deployment(
             f"{path} cannot be read: {error.strerror}.",
             "Name a file such as those in deployments/.",
         ) from None
+    except OperatorError:
+        raise
     except Exception as error:  # the SDK's loaders raise many kinds
         raise OperatorError(
             f"{path} is no deployment that the SDK accepts: {_readable(error)}",
