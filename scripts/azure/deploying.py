@@ -103,7 +103,9 @@ def _put(client: MLClient, deployment: DeploymentFile, mark: str, existing: Any,
     entity = deployment.entity
     entity.tags = {**(entity.tags or {}), FINGERPRINT_TAG: mark}
     verb = "Creating" if existing is None else f"Updating (was {state_of(existing)})"
-    print(f"{verb} {what}; this takes 5 to 20 minutes.", flush=True)
+    # A batch deployment starts no machine.
+    duration = "" if deployment.is_batch else "; this takes 5 to 20 minutes"
+    print(f"{verb} {what}{duration}.", flush=True)
     operations = _operations(client, deployment)
     perform(
         what,

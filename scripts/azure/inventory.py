@@ -111,22 +111,19 @@ class Inventory:
         except ResourceNotFoundError:
             return []
         present = [d.name for d in client.batch_deployments.list(name)]
-        items = [
+        if not deployments:
+            # They go with it; alone, the default deployment would be refused.
+            below = f" with {', '.join(present)}" if present else ""
+            remove = self._remover(f"endpoint {name}", client.batch_endpoints, name)
+            return [Item(f"batch endpoint {name}{below}", remove)]
+        return [
             Item(
                 f"batch deployment {name}/{d}",
                 self._remover(f"{name}/{d}", client.batch_deployments, d, name),
             )
             for d in present
-            if d in deployments or not deployments
+            if d in deployments
         ]
-        if not deployments:
-            items.append(
-                Item(
-                    f"batch endpoint {name}",
-                    self._remover(f"endpoint {name}", client.batch_endpoints, name),
-                )
-            )
-        return items
 
     def compute(self, name: str) -> list[Item]:
         """A compute cluster; its smallest number of nodes runs all the time."""

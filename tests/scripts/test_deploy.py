@@ -257,6 +257,11 @@ def test_batch_deployments(cloud: Cloud, tmp_path: Path) -> None:
     assert missing.returncode == 1
     assert "no batch endpoint `weekly`" in missing.stderr
 
+    gone = run_script(cloud, "scripts.delete", "nightly", "--batch", "--yes")
+    assert gone.returncode == 0, gone.stderr
+    assert "batch endpoint nightly with cpu, next" in gone.stdout
+    assert not cloud.exists("batchEndpoints/nightly")
+
 
 def note_operation(cloud: Cloud) -> None:
     """Let the deployment tell its operation, as Azure does in its properties."""
