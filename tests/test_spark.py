@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 import shutil
 import sys
 import threading
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from nsfw_detector import Detector
@@ -20,6 +22,7 @@ from nsfw_detector.batch.rows import schema
 from nsfw_detector.checkpoint import Checkpoint
 from nsfw_detector.results import Detection
 from scripts.azure import mlflow_folder, model_facts, model_folder
+from scripts.local_server import ROOT
 from tests.conftest import DEMO, SAMPLES
 
 pytest.importorskip("pyspark", reason="pyspark is not installed")
@@ -133,15 +136,6 @@ def test_paths_are_graded_as_the_detector_does(
     assert_right(rows, paths, demo_detector)
 
 
-def test_table_has_the_columns_of_a_batch_job(grade: Any, files: DataFrame) -> None:
-    graded = files.select("path", grade("content").alias("graded"))
-    table = graded.select("path", "graded.detection.*", "graded.error.*", "graded.run.*")
-    labels = Checkpoint.load(DEMO).config.label_names
-    expected = {field.name: str(field.type) for field in schema(labels)}
-    kinds = {"string": "string", "float": "float", "int": "int32"}
-    assert {name: kinds[kind] for name, kind in table.dtypes} == expected
-
-
 def test_rows_without_image_have_an_error(spark: SparkSession, grade: Any, images: Path) -> None:
     cat = str(images / "cat.jpg")
     rows = [
@@ -166,6 +160,52 @@ def test_rows_without_image_have_an_error(spark: SparkSession, grade: Any, image
     levels = {row.name: row.g.detection.level for row in graded if row.g.detection.level}
     assert levels == {"both": "high", "path": "neutral"}
     assert "URL" in next(row.g.error.error_message for row in graded if row.name == "url")
+
+
+@pytest.fixture(scope="session")
+def examples() -> tuple[str, str, str]:
+    """Of docs/spark.md: the code for Spark, that for pandas, and what the latter prints."""
+    text = (ROOT / "docs" / "spark.md").read_text(encoding="utf-8")
+    spark, pandas = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    (output,) = re.findall(r"^```text\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    return spark, pandas, output
+
+
+def test_example_writes_the_table(
+    spark: SparkSession, model: Path, images: Path, tmp_path: Path, examples: tuple[str, str, str]
+) -> None:
+    places = {"MODEL": model, "IMAGES": images, "RESULTS": tmp_path / "results"}
+    code = examples[0]
+    for name, place in places.items():
+        code, n = re.subn(rf"^{name} = .*$", f"{name} = {str(place)!r}", code, flags=re.MULTILINE)
+        assert n == 1
+    batch = spark.conf.get("spark.sql.execution.arrow.maxRecordsPerBatch")
+    names: dict[str, Any] = {"spark": spark}
+    exec(code, names)
+    spark.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", str(batch))
+
+    written = pq.read_table(places["RESULTS"])
+    kinds = {field.name: field.type for field in schema(Checkpoint.load(DEMO).config.label_names)}
+    assert {field.name: field.type for field in written.schema} == kinds
+    listed = sum(path.stat().st_size > 0 for path in images.iterdir())
+    assert written.num_rows == listed
+    assert runs_of_the_model(names["table"]) == 1
+    assert runs_of_the_model(names["table"].where("decision = 'block'")) == 2  # as the text warns
+
+
+def runs_of_the_model(table: DataFrame) -> int:
+    return str(table._jdf.queryExecution().executedPlan()).count("ArrowEvalPython")
+
+
+def test_example_for_pandas(
+    model: Path,
+    examples: tuple[str, str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(ROOT)
+    exec(examples[1], {"MODEL": str(model)})
+    assert capsys.readouterr().out == examples[2]
 
 
 def test_no_rows_no_failure(files: DataFrame, grade: Any) -> None:
