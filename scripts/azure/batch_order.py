@@ -114,7 +114,11 @@ def _find_deployment(client: MLClient, endpoint: str, name: str | None) -> Any:
 def _output(client: MLClient, output: str) -> list[dict[str, Any]]:
     blobs = open_datastore(client, output)
     datastore, path = split_address(output) or ("", "")
-    if not path or next(blobs.list(), None) is not None:
+    if not path:
+        raise OperatorError(
+            f"{output} is a whole datastore.", f"Give a folder in it: {output.rstrip('/')}/<folder>"
+        )
+    if next(blobs.list(), None) is not None:
         raise OperatorError(
             f"There is something at {output} already.",
             "Give each job a place of its own: rows of two jobs would be mixed.",

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import pty
 import re
 import shutil
 import signal
+import struct
 import subprocess
 import sys
+import termios
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -155,7 +158,7 @@ def test_each_kind_of_input(
         done = batch(cloud, text, "--download", results)
         assert done.returncode == 0, done.stdout + done.stderr
         assert table(results) == FILES
-        assert "Completed: 7 rows for 7 files" in done.stdout
+        assert "Completed: 7 rows" in done.stdout  # who may list the account counts the files, too
     given = [next(iter(job["inputData"].values())) for job in jobs(cloud)]
     assert {each["jobInputType"] for each in given} == {"UriFolder"}
     assert given[0]["uri"] == inputs[0]
@@ -167,8 +170,9 @@ def test_progress_and_the_time_left_are_shown(
     cloud: Cloud, workspace: MLClient, uploaded: str
 ) -> None:
     cloud.state.node_seconds = 1.5
-    cloud.state.mini_batch_seconds = 2.5
+    cloud.state.mini_batch_seconds = 4
     terminal, stderr = pty.openpty()
+    fcntl.ioctl(stderr, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
     process = subprocess.Popen(
         [sys.executable, "-m", "scripts.batch", f"{DATASTORE}/{uploaded}"],
         cwd=ROOT,
@@ -189,8 +193,9 @@ def test_progress_and_the_time_left_are_shown(
     assert "Running after" in text
     counts = [int(n) for n in re.findall(r"\| (\d)/7 \[", text)]
     assert counts == sorted(counts)
-    assert set(counts) >= {2, 4, 7}
-    assert re.search(r"\| [46]/7 \[[\d:]+, 0\.[5-9] images/s, 00:0\d left\]", text), text
+    assert set(counts) >= {0, 7}
+    assert len(set(counts)) >= 4
+    assert re.search(r"\| [46]/7 \[[\d:]+, 0\.[3-6] images/s, 00:0\d left\]", text), text
     assert "To fetch them: python -m scripts.batch --job batchjob-" in out
     assert "--download <folder>" in out
 
@@ -344,6 +349,10 @@ def test_what_would_fail_later_is_said_before(
         place_order(workspace, source, "other")
     with pytest.raises(OperatorError, match=r"(?s)no deployment `gpu`.*It has: cpu"):
         place_order(workspace, source, ENDPOINT, deployment="gpu")
+    with pytest.raises(OperatorError, match="a whole datastore"):
+        place_order(workspace, source, ENDPOINT, output=f"{DATASTORE}/")
+    with pytest.raises(OperatorError, match="no address in a datastore"):
+        place_order(workspace, source, ENDPOINT, output=str(tmp_path))
     with pytest.raises(OperatorError, match="no job `gone`"):
         BatchJob(workspace, "gone")
     endpoint: Any = workspace.batch_endpoints.get(ENDPOINT)

@@ -218,6 +218,13 @@ def test_the_repository_s_own_file_passes_its_checks(cloud: Cloud, tmp_path: Pat
     assert client.online_endpoints.get(ENDPOINT).traffic == {"blue": 100}
 
 
+def test_a_pipeline_is_the_clis(cloud: Cloud) -> None:
+    done = run_script(cloud, "scripts.deploy", "deployments/batch-pipeline.yml")
+    assert done.returncode == 1
+    assert "az ml batch-deployment create --file deployments/batch-pipeline.yml" in done.stderr
+    assert not [sent for sent in cloud.requests if sent.method != "GET"]
+
+
 def test_batch_deployments(cloud: Cloud, tmp_path: Path) -> None:
     client = furnish(cloud, tmp_path)
     client.batch_endpoints.begin_create_or_update(BatchEndpoint(name="nightly")).result()
