@@ -29,13 +29,14 @@ from scripts.azure.autoscaling import (
 from scripts.azure.command import new_parser, run
 from scripts.azure.errors import OperatorError
 from scripts.azure.metrics import connect_monitor
-from scripts.azure.workspace import add_workspace_arguments, connect, find_workspace
+from scripts.azure.workspace import add_workspace_arguments, find_workspace, open_workspace
 
 
 def main() -> None:
     """Set, change, show or remove the rules of a deployment."""
     arguments = parse()
     workspace = find_workspace(arguments)
+    client = open_workspace(workspace)
     monitor = connect_monitor(workspace)
     target = deployment_id(workspace, arguments.endpoint, arguments.deployment)
     existing = find_settings(monitor, workspace, target)
@@ -52,7 +53,6 @@ def main() -> None:
         return
 
     try:
-        client = connect(workspace)
         deployment = client.online_deployments.get(arguments.deployment, arguments.endpoint)
         location = client.online_endpoints.get(arguments.endpoint).location
     except ResourceNotFoundError:

@@ -20,15 +20,23 @@ from scripts.azure.command import new_parser, run
 from scripts.azure.errors import OperatorError
 from scripts.azure.inventory import Inventory, Item, cost
 from scripts.azure.metrics import connect_monitor
-from scripts.azure.workspace import add_workspace_arguments, connect, find_workspace
+from scripts.azure.workspace import (
+    Workspace,
+    add_workspace_arguments,
+    find_workspace,
+    open_workspace,
+)
 
 
 def main() -> None:
     """List, ask, delete."""
     arguments = parse()
-    items = find_items(arguments)
+    workspace = find_workspace(arguments)
+    items = find_items(arguments, workspace)
     if not items:
-        print("Nothing of it is there (any more).")
+        print(f"Nothing of it is in workspace {workspace.name} (any more).")
+        if arguments.endpoint and not arguments.batch:
+            print("If it is a batch endpoint, add --batch.")
         return
     print("To be removed, in this order:")
     for item in items:
@@ -44,10 +52,9 @@ def main() -> None:
     print("Done.")
 
 
-def find_items(arguments: argparse.Namespace) -> list[Item]:
+def find_items(arguments: argparse.Namespace, workspace: Workspace) -> list[Item]:
     """Find all that the arguments name and that is there, in the order of removal."""
-    workspace = find_workspace(arguments)
-    client = connect(workspace)
+    client = open_workspace(workspace)
     inventory = Inventory(client, connect_monitor(workspace), workspace)
     items: list[Item] = []
     if arguments.endpoint:

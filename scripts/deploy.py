@@ -14,6 +14,7 @@ Examples:
 from __future__ import annotations
 
 import argparse
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,7 +30,7 @@ from scripts.azure.deployment_file import (
 from scripts.azure.scoring import connect_endpoint
 from scripts.azure.smoke import SAMPLES, find_images, smoke_test
 from scripts.azure.traffic import Traffic, get_endpoint, live, set_traffic, shift, show
-from scripts.azure.workspace import add_workspace_arguments, connect, find_workspace
+from scripts.azure.workspace import add_workspace_arguments, find_workspace, open_workspace
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient
@@ -45,7 +46,7 @@ def main() -> None:
         model=arguments.model,
     )
     workspace = find_workspace(arguments)
-    client = connect(workspace)
+    client = open_workspace(workspace)
     if not arguments.skip_checks:
         preflight.check(client, workspace, deployment)
     digest = pin_versions(client, deployment)
@@ -101,7 +102,9 @@ def give_traffic(client: MLClient, deployment: DeploymentFile, percent: int | No
         print(f"Traffic: {show(before)} -> {show(after)}")
     else:
         print(f"Traffic stays: {show(before)}")
-    if deployment.name not in after:
+    if deployment.name in after:
+        print(f"To score photos: python -m scripts.invoke samples --endpoint {deployment.endpoint}")
+    else:
         print(f"To move it: python -m scripts.rollout {deployment.endpoint} --to {deployment.name}")
 
 
@@ -127,7 +130,11 @@ def say_what_would_be_done(
         return
     before = live(get_endpoint(client, deployment.endpoint))
     after = plan_traffic(before, deployment.name, percent)
-    print(f"Would score sample photos, then set the traffic: {show(before)} -> {show(after)}")
+    print("Would score sample photos.")
+    if after != before:
+        print(f"Would set the traffic: {show(before)} -> {show(after)}")
+    else:
+        print(f"Would leave the traffic: {show(before)}")
 
 
 def parse() -> argparse.Namespace:
@@ -139,7 +146,10 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--endpoint", metavar="NAME", help="in place of the file's endpoint_name")
     parser.add_argument("--deployment", metavar="NAME", help="in place of the file's name")
     parser.add_argument(
-        "--model", metavar="azureml:NAME:VERSION", help="in place of the file's model"
+        "--model",
+        metavar="azureml:NAME:VERSION",
+        type=model_reference,
+        help="in place of the file's model",
     )
     parser.add_argument(
         "--traffic",
@@ -154,6 +164,13 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--skip-checks", action="store_true", help="deploy whatever the checks say")
     add_workspace_arguments(parser)
     return parser.parse_args()
+
+
+def model_reference(text: str) -> str:
+    """Read a registered model, of the workspace or of a registry."""
+    if not re.fullmatch(r"azureml:(//?.+|[^:@/]+[:@][^:@/]+)", text):
+        raise argparse.ArgumentTypeError(f"{text} is not azureml:NAME:VERSION")
+    return text
 
 
 def percentage(text: str) -> int:

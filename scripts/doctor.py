@@ -42,11 +42,12 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--online", action="store_true", help="check the workspace as well")
     parser.add_argument("--endpoint", metavar="NAME", help="takes the place of the files' own")
+    parser.add_argument("--deployment", metavar="NAME", help="takes the place of the files' own")
     parser.add_argument("--json", action="store_true", help="print the findings as JSON")
     add_workspace_arguments(parser)
     options = parser.parse_args(arguments)
     files = options.files or repository_files()
-    findings = [finding for path in files for finding in check_file(path)]
+    findings = [finding for path in files for finding in check_file(path, replaced(options))]
     if options.online:
         findings += check_online(options, files)
     if options.json:
@@ -64,10 +65,16 @@ def repository_files() -> list[Path]:
     return sorted(p.relative_to(here) if p.is_relative_to(here) else p for p in found)
 
 
-def check_file(path: Path) -> list[Finding]:
+def replaced(options: argparse.Namespace) -> dict[str, str]:
+    """Fields of deployments that the command line replaces."""
+    fields = {"endpoint_name": options.endpoint, "name": options.deployment}
+    return {field: value for field, value in fields.items() if value}
+
+
+def check_file(path: Path, replaced: dict[str, str]) -> list[Finding]:
     """Check one file offline, as what it is."""
     try:
-        return check_deployment(path) if is_deployment(path) else check_endpoint(path)
+        return check_deployment(path, replaced) if is_deployment(path) else check_endpoint(path)
     except UnreadableError:
         return check_deployment(path)  # which says so
 
@@ -80,7 +87,7 @@ def check_online(options: argparse.Namespace, files: list[Path]) -> list[Finding
     for path in files:
         if path.is_file() and is_deployment(path):
             print(f"Asking {workspace.name} about {path} ...", file=sys.stderr)
-            findings += check_workspace(client, workspace, path, options.endpoint)
+            findings += check_workspace(client, workspace, path, replaced(options))
     return list(dict.fromkeys(findings))  # what is said of the workspace itself: once
 
 

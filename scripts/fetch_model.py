@@ -80,7 +80,8 @@ def fetch(model: str) -> Path:
         return _download(name, pin)
     if not revision:
         raise CheckpointNotFoundError(
-            f"{name} is not pinned here. Name the revision that you trust: {name}@<revision>."
+            f"There is no folder {name}, and as a Hugging Face id it is not pinned here. Name the "
+            f"revision that you trust: {name}@<revision>."
         )
     return _download(name, Pin(revision, {}))
 

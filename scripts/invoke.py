@@ -39,7 +39,7 @@ from scripts.azure.outputs import Csv, Format, JsonLines, Output, Table, printab
 from scripts.azure.resume import finished_files
 from scripts.azure.rows import Row
 from scripts.azure.scoring import ScoringClient, connect_endpoint
-from scripts.azure.workspace import add_workspace_arguments, connect, find_workspace
+from scripts.azure.workspace import add_workspace_arguments, find_workspace, open_workspace
 
 WIDEST_NAME = 60
 SOME_FAILED = 2
@@ -90,8 +90,8 @@ def _write(rows: Iterator[Row], output: Output, total: int) -> int:
     seconds = time.monotonic() - started
     count = decisions.total() + errors.total()
     print(
-        f"{count} images in {seconds:.1f} s: {_told(decisions)}{errors.total()} errors"
-        f"{f' ({_told(errors)[:-2]})' if errors else ''}. "
+        f"{_number(count, 'image')} in {seconds:.1f} s: {_told(decisions)}"
+        f"{_number(errors.total(), 'error')}{f' ({_told(errors)[:-2]})' if errors else ''}. "
         f"Sent {sent / 1e6:.1f} MB of {size / 1e6:.1f} MB.",
         file=sys.stderr,
     )
@@ -102,12 +102,16 @@ def _told(counts: Counter[str]) -> str:
     return "".join(f"{number} {name}, " for name, number in counts.most_common())
 
 
+def _number(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
 def _client(arguments: argparse.Namespace) -> ScoringClient:
     if arguments.url:
         return ScoringClient(arguments.url, timeout=arguments.timeout)
     workspace = find_workspace(arguments)
     return connect_endpoint(
-        connect(workspace), arguments.endpoint, arguments.deployment, arguments.timeout
+        open_workspace(workspace), arguments.endpoint, arguments.deployment, arguments.timeout
     )
 
 

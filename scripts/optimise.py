@@ -15,6 +15,7 @@ Example:
 from __future__ import annotations
 
 import argparse
+import logging
 import shutil
 import sys
 import time
@@ -114,6 +115,7 @@ def quantise(checkpoint: Checkpoint, images: Sequence[NDArray[np.uint8]], path: 
     """Write a graph with static int8 (SmoothQuant, calibrated on the images)."""
     import nncf
 
+    nncf.set_log_level(logging.WARNING)
     spec = required_spec(checkpoint)
     model = GraphBuilder(spec, checkpoint.tensors, checkpoint.config.preprocess).build()
     quantised = nncf.quantize(

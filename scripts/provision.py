@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING
 
 import yaml
 
+from scripts.azure.checks.document import Document
+from scripts.azure.checks.names import check_names
 from scripts.azure.command import new_parser, run
 from scripts.azure.errors import OperatorError
 from scripts.azure.provisioning.environment import ensure_environment
@@ -28,7 +30,7 @@ from scripts.azure.provisioning.resource import (
     ensure_cluster,
     ensure_online_endpoint,
 )
-from scripts.azure.workspace import add_workspace_arguments, connect, find_workspace
+from scripts.azure.workspace import add_workspace_arguments, find_workspace, open_workspace
 from scripts.local_server import ROOT
 
 if TYPE_CHECKING:
@@ -47,15 +49,22 @@ def main() -> int:
     """Make what is missing; returns the exit status."""
     arguments = _parse()
     kinds = {path: _kind(path) for path in arguments.files}
+    for path, kind in kinds.items():
+        _check_name(path, _new_name(kind, arguments))
     workspace = find_workspace(arguments)
-    client = connect(workspace)
+    client = open_workspace(workspace)
     outcomes = []
     try:
         for path, kind in kinds.items():
             outcomes.append(_ensure(client, path, kind, arguments))
     finally:  # what was made before something failed is worth knowing, too
-        print(f"\nWorkspace {workspace.name}:")
-        show(outcomes)
+        if outcomes:
+            print(f"\nWorkspace {workspace.name}:")
+            show(outcomes)
+    for outcome in outcomes:
+        if outcome.kind == "online endpoint" and outcome.state in ("made", "exists"):
+            file = "deployments/online-cpu.yml"
+            print(f"\nNext: python -m scripts.deploy {file} --endpoint {outcome.name}")
     return int(any(outcome.state == "failed" for outcome in outcomes))
 
 
@@ -80,9 +89,15 @@ def _kind(path: Path) -> str:
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
         kind = str(document["$schema"]).rsplit("/", 1)[-1].removesuffix(".schema.json")
-    except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
+    except OSError as error:
         raise OperatorError(
-            f"{path} cannot be read: {error!r}", "Name a YAML file that has a `$schema`."
+            f"{path} cannot be read: {error.strerror}.",
+            "Name a file such as those in endpoints/, environment/ and compute/.",
+        ) from None
+    except (yaml.YAMLError, KeyError, TypeError) as error:
+        raise OperatorError(
+            f"{path} is no YAML file with a `$schema`: {error}",
+            "Begin it as those in endpoints/, environment/ and compute/ do.",
         ) from None
     if kind not in KINDS:
         raise OperatorError(
@@ -91,16 +106,29 @@ def _kind(path: Path) -> str:
     return kind
 
 
+def _new_name(kind: str, arguments: argparse.Namespace) -> str | None:
+    """The name that the command line gives to an endpoint of this kind."""
+    if kind == "batchEndpoint":
+        return str(arguments.batch_endpoint) if arguments.batch_endpoint else None
+    return str(arguments.endpoint) if arguments.endpoint and kind.endswith("Endpoint") else None
+
+
+def _check_name(path: Path, name: str | None) -> None:
+    for finding in check_names(Document.read(path, {"name": name})) if name else ():
+        raise OperatorError(finding.what, finding.how)
+
+
 def _ensure(client: MLClient, path: Path, kind: str, arguments: argparse.Namespace) -> Outcome:
     dry_run: bool = arguments.dry_run
-    print(f"{path.name} ...", flush=True)
+    print(f"{path.parent.name}/{path.name} ...", flush=True)
     if kind == "amlCompute":
         return ensure_cluster(client, path, dry_run=dry_run)
     if kind == "environment":
         return ensure_environment(client, path, dry_run=dry_run)
+    name = _new_name(kind, arguments)
     if kind == "batchEndpoint":
-        return ensure_batch_endpoint(client, path, arguments.batch_endpoint, dry_run=dry_run)
-    return ensure_online_endpoint(client, path, arguments.endpoint, dry_run=dry_run)
+        return ensure_batch_endpoint(client, path, name, dry_run=dry_run)
+    return ensure_online_endpoint(client, path, name, dry_run=dry_run)
 
 
 KINDS = (

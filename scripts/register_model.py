@@ -26,12 +26,19 @@ from scripts.azure import mlflow_folder, model_card, model_facts, model_folder
 from scripts.azure.command import new_parser, run
 from scripts.azure.errors import OperatorError
 from scripts.azure.model_facts import ModelFacts
-from scripts.azure.model_registry import IDENTITY, Registration, find_same, register, versions
+from scripts.azure.model_registry import (
+    IDENTITY,
+    Registration,
+    find_same,
+    register,
+    size_of,
+    versions,
+)
 from scripts.azure.workspace import (
     add_workspace_arguments,
-    connect,
     connect_registry,
     find_workspace,
+    open_workspace,
 )
 from scripts.fetch_model import resolve_model
 
@@ -67,7 +74,7 @@ def main() -> None:
         client = (
             connect_registry(arguments.registry, workspace)
             if arguments.registry
-            else connect(workspace)
+            else open_workspace(workspace)
         )
         print(f"Looking for it in {place} ...", flush=True)
         _refuse_demo_among_others(client, registration, chosen=arguments.name is not None)
@@ -180,8 +187,8 @@ def _say_what_would_be_done(client: MLClient, registration: Registration, place:
     if same is not None:
         print(f"It is already registered: azureml:{registration.name}:{same.version} in {place}.")
         return
-    size = sum(p.stat().st_size for p in registration.folder.rglob("*") if p.is_file())
-    print(f"Would upload {size / 1e6:.1f} MB as a new version of {registration.name} in {place}.")
+    size = size_of(registration.folder) / 1e6
+    print(f"Would upload {size:.1f} MB as a new version of {registration.name} in {place}.")
     for name, value in registration.properties.items():
         print(f"  {name}: {value}")
 

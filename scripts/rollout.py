@@ -32,7 +32,12 @@ from scripts.azure.scoring import connect_endpoint
 from scripts.azure.smoke import SAMPLES, find_images, smoke_test
 from scripts.azure.traffic import get_endpoint, live, show
 from scripts.azure.watch import Limits, Watch
-from scripts.azure.workspace import Workspace, add_workspace_arguments, connect, find_workspace
+from scripts.azure.workspace import (
+    Workspace,
+    add_workspace_arguments,
+    find_workspace,
+    open_workspace,
+)
 from scripts.deploy import bring_up
 
 if TYPE_CHECKING:
@@ -46,7 +51,7 @@ def main() -> None:
     """Roll out, or back."""
     arguments = parse()
     workspace = find_workspace(arguments)
-    client = connect(workspace)
+    client = open_workspace(workspace)
     if arguments.back:
         go_back(client, arguments)
         return
@@ -61,7 +66,11 @@ def main() -> None:
     prepare(client, workspace, arguments)
     check_agreement(client, arguments, rollout)
     move(client, workspace, arguments, rollout)
-    print(f"If all is well: python -m scripts.delete {arguments.endpoint} {rollout.old}")
+    if arguments.steps[-1] == 100:
+        print(f"If all is well: python -m scripts.delete {arguments.endpoint} {rollout.old}")
+    else:
+        print(f"To go on: python -m scripts.rollout {arguments.endpoint} --to {rollout.to}")
+    print(f"If not: python -m scripts.rollout {arguments.endpoint} --back")
 
 
 def prepare(client: MLClient, workspace: Workspace, arguments: argparse.Namespace) -> None:

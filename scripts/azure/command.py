@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
 from collections.abc import Callable
 
@@ -49,6 +50,9 @@ def run(main: Callable[[], int | None]) -> None:
     except AzureError as error:
         explained = explain(error)
         sys.exit(f"{explained.what}\n{explained.remedy}")
+    except BrokenPipeError:  # whoever read this has gone, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     except KeyboardInterrupt:
         print("\nStopped. Running it again goes on where this stopped.", file=sys.stderr)
         sys.exit(130)

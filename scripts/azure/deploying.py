@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import time
+import copy
 from typing import TYPE_CHECKING, Any
 
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 
+from scripts.azure.conflicts import WAITS, wait_out
 from scripts.azure.deployment_file import FINGERPRINT_TAG, DeploymentFile, fingerprint
 from scripts.azure.failure import describe, operation_error, report_failure
 from scripts.azure.waiting import UNDER_WAY, perform, wait_for
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 MISSING = "not there"
 UNRECOVERABLE = "unrecoverable state"
 """What Azure says of a deployment whose very first provisioning failed; it takes no updates."""
-CONFLICT_WAIT = 10.0
-MOST_CONFLICTS = 6
 
 
 def get_deployment(client: MLClient, deployment: DeploymentFile) -> Any:
@@ -58,11 +57,14 @@ def ensure_deployed(client: MLClient, deployment: DeploymentFile) -> bool:
 
     Raises:
         DeploymentFailedError: It did not become healthy; logs and likely cause were shown.
+        OperatorError: Other changes of the endpoint did not end.
         AzureError: Azure refused for want of permission.
     """
     mark = fingerprint(deployment)
     what = f"deployment {deployment.name}"
-    for _ in range(MOST_CONFLICTS):
+    waits = iter(WAITS)
+    is_made_anew = False
+    while True:
         existing = get_deployment(client, deployment)
         if existing is not None and state_of(existing) in UNDER_WAY:
             print(f"Another run began this: waiting for {what}.")
@@ -78,16 +80,16 @@ def ensure_deployed(client: MLClient, deployment: DeploymentFile) -> bool:
         except HttpResponseError as error:
             if error.status_code in (401, 403):
                 raise
-            if error.status_code == 409:  # the endpoint or the deployment is being changed
-                time.sleep(CONFLICT_WAIT)
-            elif UNRECOVERABLE in str(error):
+            if error.status_code == 409:
+                wait_out(error, waits)
+            elif UNRECOVERABLE in str(error) and not is_made_anew:
+                is_made_anew = True
                 print(f"An earlier {what} never started; Azure wants it deleted first.")
                 delete_deployment(client, deployment)
             else:
                 raise _failed(client, deployment, describe(error)) from None
         else:
             return True
-    raise _failed(client, deployment, "Conflict: other changes of the endpoint did not end.")
 
 
 def delete_deployment(client: MLClient, deployment: DeploymentFile) -> None:
@@ -100,7 +102,8 @@ def delete_deployment(client: MLClient, deployment: DeploymentFile) -> None:
 
 
 def _put(client: MLClient, deployment: DeploymentFile, mark: str, existing: Any, what: str) -> None:
-    entity = deployment.entity
+    # The SDK writes into what it sends, and could not send that a second time.
+    entity = copy.deepcopy(deployment.entity)
     entity.tags = {**(entity.tags or {}), FINGERPRINT_TAG: mark}
     verb = "Creating" if existing is None else f"Updating (was {state_of(existing)})"
     # A batch deployment starts no machine.

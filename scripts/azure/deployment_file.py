@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from scripts.azure import yaml_file
 from scripts.azure.assets import find_asset
 from scripts.azure.errors import OperatorError
 
@@ -27,11 +28,13 @@ class DeploymentFile:
         path: The file.
         entity: The SDK's object.
         is_batch: Whether it belongs to a batch endpoint.
+        replaced: Fields that take the place of the file's own.
     """
 
     path: Path
     entity: Any
     is_batch: bool
+    replaced: dict[str, str]
 
     @property
     def name(self) -> str:
@@ -61,34 +64,22 @@ def read_deployment(
     from azure.ai.ml import load_online_deployment
     from azure.ai.ml.entities._load_functions import load_model_batch_deployment
 
-    replaced = {"endpoint_name": endpoint, "name": name, "model": model}
-    overrides = [{field: value} for field, value in replaced.items() if value]
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        if content.get("type") == "pipeline":
-            raise OperatorError(
-                f"{path} is a deployment of a pipeline, which has no scoring script to deploy.",
-                f"Make it with the CLI, which uploads its components: "
-                f"az ml batch-deployment create --file {path}",
-            )
-        # Only batch deployments name their compute; online ones leave it to their endpoint.
-        is_batch = "compute" in content
-        # The public loader of batch deployments does not know `type: model` with `settings`.
-        load: Any = load_model_batch_deployment if is_batch else load_online_deployment
-        entity = load(path, params_override=overrides)
-    except OSError as error:
+    fields = {"endpoint_name": endpoint, "name": name, "model": model}
+    replaced = {field: value for field, value in fields.items() if value}
+    content = _read(path)
+    if content.get("type") == "pipeline":
         raise OperatorError(
-            f"{path} cannot be read: {error.strerror}.",
-            "Name a file such as those in deployments/.",
-        ) from None
-    except OperatorError:
-        raise
-    except Exception as error:  # the SDK's loaders raise many kinds
-        raise OperatorError(
-            f"{path} is no deployment that the SDK accepts: {_readable(error)}",
-            f"Look at its fields: python -m scripts.doctor {path}",
-        ) from None
-    return DeploymentFile(path, entity, is_batch)
+            f"{path} is a deployment of a pipeline, which has no scoring script to deploy.",
+            f"Make it with the CLI, which uploads its components: "
+            f"az ml batch-deployment create --file {path}",
+        )
+    # Only batch deployments name their compute; online ones leave it to their endpoint.
+    is_batch = "compute" in content
+    # The public loader of batch deployments does not know `type: model` with `settings`.
+    loader: Any = load_model_batch_deployment if is_batch else load_online_deployment
+    remedy = f"Look at its fields: python -m scripts.doctor {path}"
+    entity = yaml_file.load(loader, path, replaced, remedy)
+    return DeploymentFile(path, entity, is_batch, replaced)
 
 
 def pin_versions(client: MLClient, deployment: DeploymentFile) -> str | None:
@@ -148,6 +139,18 @@ def _is_elsewhere(reference: str) -> bool:
     return reference.removeprefix("azureml:").startswith(("//", "/", "http"))
 
 
-def _readable(error: Exception) -> str:
-    text = str(getattr(error, "message", None) or error)
-    return " ".join(line.strip() for line in text.splitlines() if line.strip())[:600]
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise OperatorError(
+            f"{path} cannot be read: {error.strerror}.",
+            "Name a file such as those in deployments/.",
+        ) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise OperatorError(f"{path} is no YAML: {error}", "Mend that line.") from None
+    if not isinstance(content, dict):
+        raise OperatorError(
+            f"{path} holds no fields.", "Name a file such as those in deployments/."
+        )
+    return content

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from azure.core.exceptions import (
     ClientAuthenticationError,
     HttpResponseError,
@@ -33,8 +35,9 @@ def explain(error: Exception) -> OperatorError:
         An error to show; for unknown ones the service's own message.
     """
     if isinstance(error, ClientAuthenticationError):
+        reason = re.search(r"AADSTS\d+: [^.\n]*", str(error))
         return OperatorError(
-            "Azure did not accept the sign-in.",
+            f"Azure did not accept the sign-in{f': {reason.group()}' if reason else ''}.",
             "Run `az login`, or set AZURE_CLIENT_ID, AZURE_TENANT_ID and AZURE_CLIENT_SECRET.",
         )
     if isinstance(error, ServiceRequestError):
@@ -56,6 +59,15 @@ def explain(error: Exception) -> OperatorError:
                 f"The subscription has too little quota: {_first_line(error)}",
                 "Take a smaller SKU or fewer instances, or ask for quota at "
                 "https://ml.azure.com/quota. Online deployments need 20 % more than they run.",
+            )
+        if "already an endpoint with this name" in _first_line(error):
+            return OperatorError(
+                "Another endpoint in the region has this name.",
+                "Give yours another: --endpoint NAME (of a batch endpoint: --batch-endpoint NAME).",
+            )
+        if error.status_code == 404:
+            return OperatorError(
+                f"Azure does not find it: {_first_line(error)}", "Look at the names that you gave."
             )
         return OperatorError(
             f"Azure answered {error.status_code}: {_first_line(error)}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from azure.core.exceptions import AzureError, HttpResponseError
+from azure.core.exceptions import AzureError, HttpResponseError, ResourceNotFoundError
 
 from scripts.azure.diagnosis import diagnose
 from scripts.azure.errors import OperatorError
@@ -39,7 +39,8 @@ def report_failure(
         The error to raise: the likely cause, and what to do.
     """
     log = "" if is_batch else container_logs(client, endpoint, name)
-    print(log, file=sys.stderr)
+    if log:
+        print(log, file=sys.stderr)
     print(f"Deployment `{name}` of `{endpoint}` failed. Azure says: {error}\n", file=sys.stderr)
     found = diagnose(error, log)
     return DeploymentFailedError(
@@ -48,13 +49,18 @@ def report_failure(
 
 
 def container_logs(client: MLClient, endpoint: str, name: str) -> str:
-    """The last lines that the containers of an online deployment wrote, under headings."""
+    """The last lines that the containers of an online deployment wrote, under headings.
+
+    Empty where there is no deployment, and so no container.
+    """
     parts = []
     for container in CONTAINERS:
         try:
             log = client.online_deployments.get_logs(
                 name, endpoint, LOG_LINES, container_type=container
             )
+        except ResourceNotFoundError:  # refused before there was any container
+            return ""
         except AzureError as error:
             log = f"(no log: {error.message})"
         parts.append(f"--- {container}, last {LOG_LINES} lines ---\n{log.strip() or '(empty)'}")
@@ -63,9 +69,15 @@ def container_logs(client: MLClient, endpoint: str, name: str) -> str:
 
 def describe(error: HttpResponseError) -> str:
     """Code and message of an error of Azure on one line."""
-    code = error.error.code if error.error else None
-    message = str((error.error.message if error.error else None) or error.message)
-    text = " ".join(message.split())
+    told = error.error
+    first = (told.code, told.message) if told else (None, None)
+    parts: list[tuple[str | None, str | None]] = [(first[0], first[1] or error.message)]
+    # What Azure ML itself says is inside: "The request is invalid." alone helps nobody.
+    parts += [(detail.code, detail.message) for detail in (told.details if told else None) or []]
+    return " ".join(_with_code(code, " ".join(str(message).split())) for code, message in parts)
+
+
+def _with_code(code: str | None, text: str) -> str:
     return f"{code}: {text}" if code and code not in text else text
 
 

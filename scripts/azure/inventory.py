@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from azure.core.exceptions import ResourceNotFoundError
+from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 
 from scripts.azure.autoscaling import deployment_id, find_settings, remove_setting
+from scripts.azure.conflicts import WAITS, wait_out
 from scripts.azure.deploying import state_of
 from scripts.azure.errors import OperatorError
 from scripts.azure.traffic import live, set_traffic, shift, show
-from scripts.azure.waiting import perform
+from scripts.azure.waiting import UNDER_WAY, perform, wait_for
 from scripts.azure.workspace import Workspace
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient
     from azure.mgmt.monitor import MonitorManagementClient
 
+GONE = "gone"
 HOURS_PER_MONTH = 730
 PRICES = "https://azure.microsoft.com/pricing/details/virtual-machines/linux/"
 
@@ -73,6 +75,7 @@ class Inventory:
         except ResourceNotFoundError:
             return []
         present = {d.name: d for d in client.online_deployments.list(name)}
+        _say_what_is_absent(name, deployments, present)
         chosen = [d for n, d in present.items() if n in deployments or not deployments]
         traffic = live(endpoint)
         after = _without(traffic, [d.name for d in chosen], name) if deployments else {}
@@ -111,6 +114,7 @@ class Inventory:
         except ResourceNotFoundError:
             return []
         present = [d.name for d in client.batch_deployments.list(name)]
+        _say_what_is_absent(name, deployments, present)
         if not deployments:
             # They go with it; alone, the default deployment would be refused.
             below = f" with {', '.join(present)}" if present else ""
@@ -181,14 +185,24 @@ class Inventory:
             try:
                 found = operations.get(*names)
             except ResourceNotFoundError:
-                return "gone"
+                return GONE
             return state_of(found)
 
         def remove() -> None:
-            try:
-                perform(what, lambda: operations.begin_delete(*names), state)
-            except ResourceNotFoundError:
-                return
+            waits = iter(WAITS)
+            while True:
+                if state() in UNDER_WAY:
+                    wait_for(what, state)  # another run began it
+                if state() == GONE:
+                    return
+                try:
+                    perform(what, lambda: operations.begin_delete(*names), state)
+                except ResourceNotFoundError:
+                    return
+                except HttpResponseError as error:
+                    wait_out(error, waits)
+                else:
+                    return
 
         return remove
 
@@ -201,7 +215,7 @@ def cost(items: Sequence[Item], hourly_price: float | None) -> str:
         hourly_price: Price of one machine for one hour; None if it is not known.
     """
     lines = [
-        f"  {item.instances} x {item.sku} x {HOURS_PER_MONTH} h = "
+        f"  {item.what}: {item.instances} x {item.sku}, "
         f"{item.instances * HOURS_PER_MONTH} instance hours a month"
         for item in items
         if item.instances and item.sku != "Kubernetes"
@@ -217,6 +231,12 @@ def cost(items: Sequence[Item], hourly_price: float | None) -> str:
     return "\n".join(["Left as it is, it runs:", *lines, money])
 
 
+def _say_what_is_absent(endpoint: str, wanted: Iterable[str], present: Container[str]) -> None:
+    for name in wanted:
+        if name not in present:
+            print(f"`{endpoint}` has no deployment `{name}` (any more).")
+
+
 def _without(traffic: dict[str, int], gone: Sequence[str], endpoint: str) -> dict[str, int]:
     remaining = dict(traffic)
     for name in gone:
@@ -224,7 +244,7 @@ def _without(traffic: dict[str, int], gone: Sequence[str], endpoint: str) -> dic
             continue
         if set(remaining) <= set(gone):
             raise OperatorError(
-                f"All traffic of `{endpoint}` goes to {show(traffic)}; nobody would answer.",
+                f"The traffic of `{endpoint}` is {show(traffic)}: nobody would be left to answer.",
                 "Move it first (python -m scripts.rollout), or delete the whole endpoint by naming "
                 "no deployment.",
             )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 
 from scripts.azure.errors import OperatorError
+from scripts.azure.quiet import quiet_uploads
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient
@@ -87,20 +88,26 @@ def register(client: MLClient, registration: Registration) -> tuple[str, bool]:
     )
 
 
+def size_of(folder: Path) -> int:
+    """Bytes of all files in a folder."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
 def _create(client: MLClient, registration: Registration) -> Any:
     from azure.ai.ml.entities import Model
 
+    print(f"Uploading {size_of(registration.folder) / 1e6:.1f} MB ...", flush=True)
     # Without a version the SDK asks the service for the next one.
-    return client.models.create_or_update(
-        Model(
-            name=registration.name,
-            path=str(registration.folder),
-            type=registration.kind,
-            description=registration.description,
-            properties=dict(registration.properties),
-            tags=dict(registration.tags),
-        )
+    model = Model(
+        name=registration.name,
+        path=str(registration.folder),
+        type=registration.kind,
+        description=registration.description,
+        properties=dict(registration.properties),
+        tags=dict(registration.tags),
     )
+    with quiet_uploads():
+        return client.models.create_or_update(model)
 
 
 def _update_tags(client: MLClient, model: Any, tags: Mapping[str, str]) -> None:

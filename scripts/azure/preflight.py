@@ -20,12 +20,13 @@ def check(client: MLClient, workspace: Workspace, deployment: DeploymentFile) ->
     Raises:
         OperatorError: Deploying would fail or serve wrongly.
     """
-    findings = checks.check_deployment(deployment.path)
-    findings += checks.check_workspace(client, workspace, deployment.path, deployment.endpoint)
+    path, replaced = deployment.path, deployment.replaced
+    findings = checks.check_deployment(path, replaced)
+    findings += checks.check_workspace(client, workspace, path, replaced)
     show(f for f in findings if f.severity != "ok")
     if errors := sum(f.severity == "error" for f in findings):
         raise OperatorError(
-            f"{errors} thing{'s' if errors > 1 else ''} to mend before deploying.",
-            "Mend them, or deploy in spite of them with --skip-checks.",
+            f"Things to mend before deploying: {errors}.",
+            "Mend what is listed above, or deploy in spite of it with --skip-checks.",
         )
-    print(f"{len(findings)} checks passed.")
+    print(f"{sum(f.severity == 'ok' for f in findings)} checks passed.")

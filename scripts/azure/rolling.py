@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 from scripts.azure.errors import OperatorError
 from scripts.azure.traffic import Traffic, get_endpoint, live, set_traffic, shift, show
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from azure.ai.ml import MLClient
 
 TAG = "rollout"
+
+State: TypeAlias = Literal["under way", "done", "taken back"]
 
 
 class BreachError(OperatorError):
@@ -32,12 +34,12 @@ class Rollout:
     Attributes:
         to: The new deployment.
         before: Traffic before it.
-        done: Whether it has ended well.
+        state: How far it got.
     """
 
     to: str
     before: Traffic
-    done: bool = False
+    state: State = "under way"
 
     @property
     def old(self) -> str:
@@ -47,22 +49,25 @@ class Rollout:
 
     def tag(self) -> dict[str, str | None]:
         """The endpoint's tag."""
-        return {TAG: json.dumps({"to": self.to, "before": self.before, "done": self.done})}
+        return {TAG: json.dumps({"to": self.to, "before": self.before, "state": self.state})}
 
     @classmethod
     def of(cls, endpoint: Any) -> Rollout | None:
         """Read the endpoint's tag; None if there is none that can be read."""
         try:
             content = json.loads((endpoint.tags or {})[TAG])
-            return cls(str(content["to"]), dict(content["before"]), bool(content["done"]))
+            known = cls(str(content["to"]), dict(content["before"]), content["state"])
         except (KeyError, ValueError, TypeError):
             return None
+        return known if known.state in get_args(State) else None
 
 
 def is_done(endpoint: Any, to: str) -> bool:
     """Whether a deployment has all traffic, and no rollout to it was left unfinished."""
     known = Rollout.of(endpoint)
-    return live(endpoint) == {to: 100} and (known is None or known.done or known.to != to)
+    return live(endpoint) == {to: 100} and (
+        known is None or known.state != "under way" or known.to != to
+    )
 
 
 def begin(endpoint: Any, to: str) -> Rollout:
@@ -76,7 +81,7 @@ def begin(endpoint: Any, to: str) -> Rollout:
         OperatorError: Nothing can be rolled out.
     """
     unfinished = Rollout.of(endpoint)
-    if unfinished and not unfinished.done:
+    if unfinished and unfinished.state == "under way":
         if unfinished.to == to:
             print(f"Going on with the rollout from {show(unfinished.before)}.")
             return unfinished
@@ -126,7 +131,7 @@ def roll(
             print(f"{show(traffic)}:", flush=True)
             set_traffic(client, endpoint, traffic, tags=rollout.tag())
             _stop_at_breach(watch(rollout.old in traffic))
-        done = Rollout(rollout.to, rollout.before, done=True)
+        done = replace(rollout, state="done")
         traffic = live(get_endpoint(client, endpoint))
         set_traffic(client, endpoint, traffic, tags=done.tag())
         print(f"Done. Traffic: {show(traffic)}")
@@ -144,7 +149,8 @@ def take_back(client: MLClient, endpoint: str, rollout: Rollout) -> None:
         OperatorError: It could not be set; says what to do.
     """
     try:
-        set_traffic(client, endpoint, rollout.before, tags={TAG: None})
+        tag = replace(rollout, state="taken back").tag()
+        set_traffic(client, endpoint, rollout.before, tags=tag)
     except BaseException as error:
         raise OperatorError(
             f"The traffic could NOT be returned ({type(error).__name__}): `{rollout.to}` may still "
@@ -166,7 +172,7 @@ def find_way_back(endpoint: Any, healthy: Sequence[str]) -> Rollout:
     """
     known = Rollout.of(endpoint)
     now = live(endpoint)
-    if known and (not known.done or now.get(known.to)):
+    if known and (known.state != "done" or now.get(known.to)):
         if missing := sorted(set(known.before) - set(healthy)):
             raise OperatorError(
                 f"The traffic before was {show(known.before)}, but {', '.join(missing)} cannot "
@@ -174,7 +180,7 @@ def find_way_back(endpoint: Any, healthy: Sequence[str]) -> Rollout:
                 "Deploy it again, or choose another: --to NAME",
             )
         return known
-    others = [name for name in healthy if now.get(name, 0) < 100]
+    others = [name for name in healthy if name not in now]
     if len(now) == 1 and len(others) == 1:
         return Rollout(next(iter(now)), {others[0]: 100})
     raise OperatorError(

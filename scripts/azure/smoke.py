@@ -63,17 +63,17 @@ def _check(photo: str, scored: Scored, digest: str | None) -> None:
     if error := result.get("error"):
         raise OperatorError(
             f"{photo} was not scored: {error.get('code')}: {error.get('message')}",
-            "The deployment runs, but does not work. It has been given no traffic.",
+            "The deployment runs, but does not work. Its traffic was left as it was.",
         )
     scores = result.get("scores") or {}
     if result.get("level") not in scores or abs(sum(scores.values()) - 1) > 0.001:
         raise OperatorError(
             f"{photo} got an answer without sound level and scores: {result}",
-            "The deployment does not run this package's score.py. It has been given no traffic.",
+            "The deployment does not run this package's score.py. Its traffic was left as it was.",
         )
     if digest and model.get("digest") != digest:
         raise OperatorError(
             f"The deployment answers with the checkpoint {model.get('digest')}, but the registered "
             f"model is {digest}.",
-            "Another model is served than was asked for. It has been given no traffic.",
+            "Another model is served than was asked for. Its traffic was left as it was.",
         )

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 
+from scripts.azure.conflicts import WAITS, wait_out
 from scripts.azure.errors import OperatorError
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient
 
 Traffic: TypeAlias = dict[str, int]
-
-CONFLICT_WAITS = (5.0, 15.0, 30.0, 60.0, 60.0)
-"""Seconds between tries while the endpoint is busy with another change."""
 
 
 def get_endpoint(client: MLClient, name: str) -> Any:
@@ -93,8 +90,13 @@ def set_traffic(
         traffic: Deployment to percentage; adds up to 100, or is empty.
         mirror: Deployment that gets copies of a percentage of the requests; its answers go nowhere.
         tags: Tags of the endpoint to set in the same step; None removes one.
+
+    Raises:
+        OperatorError: Other changes of the endpoint did not end.
+        AzureError: Azure refused.
     """
-    for wait in (*CONFLICT_WAITS, None):
+    waits = iter(WAITS)
+    while True:
         endpoint = get_endpoint(client, name)
         new_tags = {**(endpoint.tags or {}), **(tags or {})}
         new_tags = {key: value for key, value in new_tags.items() if value is not None}
@@ -105,8 +107,6 @@ def set_traffic(
         try:
             client.online_endpoints.begin_create_or_update(endpoint).result()
         except HttpResponseError as error:
-            if error.status_code != 409 or wait is None:
-                raise
-            time.sleep(wait)  # another change of the endpoint is under way
+            wait_out(error, waits)
         else:
             return

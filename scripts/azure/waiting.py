@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TextIO
 
+from scripts.azure.quiet import quiet_uploads
+
 if TYPE_CHECKING:
     from azure.core.polling import LROPoller
 
@@ -40,7 +42,8 @@ def perform(
     """
     out = sys.stdout
     with contextlib.redirect_stdout(io.StringIO()):  # from another thread, the SDK prints dots
-        poller = begin()
+        with quiet_uploads():
+            poller = begin()
 
         def look() -> tuple[str, bool]:
             is_done = poller.done()  # before the state, so that the last state shown is final

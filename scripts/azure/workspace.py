@@ -11,6 +11,7 @@ import argparse
 import configparser
 import json
 import os
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,7 +110,36 @@ def connect(workspace: Workspace) -> MLClient:
         workspace.resource_group,
         workspace.name,
         enable_telemetry=False,
+        show_progress=sys.stderr.isatty(),
     )
+
+
+def open_workspace(workspace: Workspace) -> MLClient:
+    """Open the client of a workspace that is there.
+
+    One that is misspelt otherwise looks like an empty one: nothing of the endpoint would be left to
+    delete.
+
+    Raises:
+        OperatorError: There is no such workspace, or group.
+        AzureError: The sign-in was not accepted, or Azure cannot be reached.
+    """
+    from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
+
+    client = connect(workspace)
+    try:
+        client.workspaces.get()
+    except ResourceNotFoundError:
+        raise OperatorError(
+            f"There is no workspace {workspace.name} in the resource group "
+            f"{workspace.resource_group} of the subscription {workspace.subscription}.",
+            "Look at the names (az ml workspace list --output table), then give -w, -g and "
+            "--subscription.",
+        ) from None
+    except HttpResponseError as error:
+        if error.status_code != 403:  # who may use an endpoint need not see the workspace
+            raise
+    return client
 
 
 def connect_registry(registry: str, workspace: Workspace) -> MLClient:
@@ -122,6 +152,7 @@ def connect_registry(registry: str, workspace: Workspace) -> MLClient:
         workspace.resource_group,
         registry_name=registry,
         enable_telemetry=False,
+        show_progress=sys.stderr.isatty(),
     )
 
 

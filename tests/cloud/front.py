@@ -13,7 +13,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 from tests.cloud import batch_scoring, blobs, login, names, registries, scoring
 from tests.cloud.arm import management
-from tests.cloud.arm.paths import canonical
+from tests.cloud.arm.paths import absence, canonical
 from tests.cloud.errors import ArmError
 from tests.cloud.state import State, current
 
@@ -86,5 +86,7 @@ def _app(name: str, blueprints: Iterable[Blueprint]) -> Flask:
 
 def _unknown(error: HTTPException) -> Response:
     """Say plainly what the stand-in does not have, so that nobody looks for it elsewhere."""
+    if refusal := absence(request.path):
+        return refusal.response()
     what = f"The stand-in has no {request.method} {request.path} ({error.code} {error.name})."
     return ArmError(error.code or 500, "NotInStandIn", what).response()

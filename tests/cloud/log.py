@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,9 +49,15 @@ class _Planned:
 
 @dataclass(slots=True)
 class Log:
-    """The record of requests, and the answers planned for them; safe from several threads."""
+    """The record of requests, and the answers planned for them; safe from several threads.
+
+    Attributes:
+        requests: What was sent, in order.
+        listener: Called with each request before it is worked on.
+    """
 
     requests: list[Sent] = field(default_factory=list)
+    listener: Callable[[Sent], None] | None = None
     _planned: list[_Planned] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -70,6 +77,8 @@ class Log:
             len(request.get_data()),
             dict(request.headers),
         )
+        if self.listener is not None:
+            self.listener(sent)
         with self._lock:
             self.requests.append(sent)
             for planned in self._planned:

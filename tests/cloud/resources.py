@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -104,6 +105,11 @@ class Store:
                 resource.id, resource.created = old.id, old.created
             self._resources[resource_id.lower()] = resource
         return resource
+
+    def types(self) -> Counter[str]:
+        """How many resources there are of each type."""
+        with self.lock:
+            return Counter(resource.type for resource in self._resources.values())
 
     def remove(self, resource_id: str) -> None:
         """Remove the resource and everything below it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,21 @@ def test_sign_in_needs_the_right_secret(cloud: Cloud, monkeypatch: pytest.Monkey
     monkeypatch.setenv("AZURE_CLIENT_SECRET", "guessed")
     with pytest.raises(ClientAuthenticationError, match="AADSTS7000215"):
         connect(cloud.workspace).online_endpoints.get("any")
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"name": "mispelt"}, "workspaces/mispelt' under resource group"),
+        ({"resource_group": "mispelt"}, "Resource group 'mispelt' could not be found"),
+    ],
+)
+def test_a_workspace_that_does_not_exist(cloud: Cloud, changes: dict[str, str], said: str) -> None:
+    elsewhere = connect(replace(cloud.workspace, **changes))
+    with pytest.raises(ResourceNotFoundError, match=said):
+        elsewhere.workspaces.get()
+    with pytest.raises(ResourceNotFoundError, match=said):
+        elsewhere.online_endpoints.get("any")
 
 
 def test_a_token_is_for_one_audience(cloud: Cloud) -> None:

@@ -32,7 +32,7 @@ def test_the_whole_endpoint_in_order(cloud: Cloud, client: MLClient) -> None:
     assert run_script(cloud, "scripts.autoscale", ENDPOINT, "blue").returncode == 0
     listed = run_script(cloud, "scripts.delete", ENDPOINT, "--dry-run", "--hourly-price", "0.2")
     assert listed.returncode == 0, listed.stderr
-    assert "3 x Standard_F4s_v2 x 730 h = 2190 instance hours a month" in listed.stdout
+    assert "blue: 3 x Standard_F4s_v2, 2190 instance hours a month" in listed.stdout
     assert "2920 h x 0.2 = 584.00 a month" in listed.stdout
     assert cloud.exists(f"{DEPLOYMENTS}/blue")
 
@@ -51,7 +51,7 @@ def test_the_whole_endpoint_in_order(cloud: Cloud, client: MLClient) -> None:
 
     again = run_script(cloud, "scripts.delete", ENDPOINT, "--yes")
     assert again.returncode == 0, again.stderr
-    assert "Nothing of it is there" in again.stdout
+    assert "Nothing of it is in workspace moderation-workspace" in again.stdout
 
 
 def test_one_deployment_gives_its_traffic_to_the_other(cloud: Cloud, client: MLClient) -> None:
@@ -62,21 +62,42 @@ def test_one_deployment_gives_its_traffic_to_the_other(cloud: Cloud, client: MLC
 
     refused = run_script(cloud, "scripts.delete", ENDPOINT, "blue", "--yes")
     assert refused.returncode == 1
-    assert "nobody would answer" in refused.stderr
+    assert "nobody would be left to answer" in refused.stderr
     assert cloud.exists(f"{DEPLOYMENTS}/blue")
 
 
 def test_killed_and_run_again(cloud: Cloud, client: MLClient) -> None:
-    cloud.operation_seconds = 2
-    process = start_script(cloud, "scripts.delete", ENDPOINT, "--yes")
+    set_traffic(client, ENDPOINT, {"blue": 100})
+    cloud.operation_seconds = 15
+    process = start_script(cloud, "scripts.delete", ENDPOINT, "green", "--yes")
     wait_until(lambda: any(r.method == "DELETE" for r in cloud.requests))
     process.kill()
     process.communicate()
     cloud.operation_seconds = 0
-    wait_until(lambda: not cloud.exists(f"{DEPLOYMENTS}/blue"))
-    done = run_script(cloud, "scripts.delete", ENDPOINT, "--yes")
+    done = run_script(cloud, "scripts.delete", ENDPOINT, "green", "--yes")
     assert done.returncode == 0, done.stderr
-    assert not cloud.exists(f"onlineEndpoints/{ENDPOINT}")
+    assert f"{ENDPOINT}/green: Deleting after" in done.stdout  # it waited for the first run's
+    assert not cloud.exists(f"{DEPLOYMENTS}/green")
+    assert sum(r.method == "DELETE" for r in cloud.requests) == 1
+
+
+def test_another_change_of_the_endpoint_is_waited_out(cloud: Cloud, client: MLClient) -> None:
+    cloud.answer_next("DELETE", "deployments/green", 409, "Conflict", "Another operation.")
+    done = run_script(cloud, "scripts.delete", ENDPOINT, "green", "--yes")
+    assert done.returncode == 0, done.stderr
+    assert "Another change of the endpoint is under way" in done.stdout
+    assert not cloud.exists(f"{DEPLOYMENTS}/green")
+
+
+def test_what_is_not_there_is_told(cloud: Cloud, client: MLClient) -> None:
+    done = run_script(cloud, "scripts.delete", ENDPOINT, "green", "gren", "--dry-run")
+    assert f"`{ENDPOINT}` has no deployment `gren`" in done.stdout
+    assert f"online deployment {ENDPOINT}/green" in done.stdout
+
+    # Nothing is there either in a workspace that is misspelt: this must not look like success.
+    done = run_script(cloud, "scripts.delete", ENDPOINT, "--yes", "--workspace", "moderation")
+    assert done.returncode == 1
+    assert "There is no workspace moderation in the resource group" in done.stderr
 
 
 def test_versions_are_archived(cloud: Cloud, client: MLClient) -> None:

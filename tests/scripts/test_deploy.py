@@ -11,7 +11,6 @@ import yaml
 from azure.ai.ml.entities import AmlCompute, BatchEndpoint, Environment, Model
 
 from scripts.local_server import ROOT
-from tests.cloud.arm.authorization import assignment
 from tests.cloud.cloud import Cloud
 from tests.scripts.azure_workspace import (
     DEMO,
@@ -103,6 +102,9 @@ def test_a_broken_model_shows_the_log_and_the_cause(cloud: Cloud, tmp_path: Path
     assert "Likely cause (broken model)" in done.stderr
     assert client.online_endpoints.get(ENDPOINT).traffic == {"blue": 0}
 
+    wrong = run_script(cloud, "scripts.deploy", file, "--model", "demo")
+    assert wrong.returncode == 2
+    assert "demo is not azureml:NAME:VERSION" in wrong.stderr
     done = run_script(cloud, "scripts.deploy", file, "--skip-checks", "--model", "azureml:demo:1")
     assert done.returncode == 0, done.stderr
     assert client.online_endpoints.get(ENDPOINT).traffic == {"blue": 100}
@@ -117,6 +119,29 @@ def test_quota(cloud: Cloud, tmp_path: Path) -> None:
     assert message in done.stderr
     assert "Likely cause (quota)" in done.stderr
     assert "Azure counts 20 % more" in done.stderr
+
+
+def test_quota_that_azure_refuses_at_once(cloud: Cloud, tmp_path: Path) -> None:
+    furnish(cloud, tmp_path)
+    cloud.state.quota["standardFSv2Family"] = 6
+    done = run_script(cloud, "scripts.deploy", str(write_deployment(tmp_path)), "--skip-checks")
+    assert done.returncode == 1
+    assert "Current usage/limit: 0/6" in done.stderr
+    assert "Likely cause (quota)" in done.stderr
+    assert "inference-server" not in done.stderr  # no container, no log
+
+
+def test_one_that_never_started_is_made_anew(cloud: Cloud, tmp_path: Path) -> None:
+    client = furnish(cloud, tmp_path)
+    collector = {"collections": {"model_outputs": {"enabled": "True"}}}
+    file = str(write_deployment(tmp_path, data_collector=collector))
+    cloud.deployment_fails("blue", "ImageBuildFailure", "Image build failed.")
+    assert run_script(cloud, "scripts.deploy", file, "--skip-checks").returncode == 1
+    cloud.deployment_works("blue")
+    done = run_script(cloud, "scripts.deploy", file, "--skip-checks")
+    assert done.returncode == 0, done.stderr
+    assert "never started; Azure wants it deleted first" in done.stdout
+    assert client.online_endpoints.get(ENDPOINT).traffic == {"blue": 100}
 
 
 def test_weights_other_than_registered_get_no_traffic(cloud: Cloud, tmp_path: Path) -> None:
@@ -205,12 +230,6 @@ def test_the_repository_s_own_file_passes_its_checks(cloud: Cloud, tmp_path: Pat
     client.environments.create_or_update(
         Environment(name="nsfw-image-detector-cpu", build=serving.build)
     )
-    principal = str(client.online_endpoints.get(ENDPOINT).identity.principal_id)
-    workspace = client.workspaces.get(cloud.workspace.name)
-    cloud.state.role_assignments += [
-        assignment("AcrPull", principal, workspace.container_registry),
-        assignment("Storage Blob Data Reader", principal, workspace.storage_account),
-    ]
     file = "deployments/online-cpu.yml"
     done = run_script(cloud, "scripts.deploy", file, "--endpoint", ENDPOINT)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -39,7 +39,7 @@ def table(cloud: Cloud, *arguments: str | Path) -> dict[str, str]:
     """What a successful run said: by name, the rest of its row in the table."""
     done = provision(cloud, *arguments)
     assert done.returncode == 0, done.stdout + done.stderr
-    lines = done.stdout.split("\nWorkspace ")[1].splitlines()[2:]
+    lines = done.stdout.split("\nWorkspace ")[1].split("\n\n")[0].splitlines()[2:]
     rows = [re.split(r"  +", line, maxsplit=2) for line in lines]
     return {name: rest for _, name, rest in rows}
 
@@ -192,3 +192,26 @@ def test_file_of_another_kind_is_refused_before_anything_is_made(cloud: Cloud) -
     assert done.returncode == 1
     assert "managedOnlineDeployment" in done.stderr
     assert not cloud.requests
+
+
+def test_names_that_cannot_be(cloud: Cloud) -> None:
+    done = provision(cloud, "endpoints/online.yml", "--endpoint", "not_a_name")
+    assert done.returncode == 1
+    assert "'not_a_name' is no name that Azure accepts" in done.stderr
+    assert not cloud.requests
+    cloud.state.taken_names.add("taken")
+    done = provision(cloud, "endpoints/online.yml", "--endpoint", "taken")
+    assert done.returncode == 1
+    assert "Another endpoint in the region has this name" in done.stderr
+    assert "--endpoint NAME" in done.stderr
+
+
+@pytest.mark.parametrize("content", ["size: 3\nsurprise: 4\n", "size: [\n"])
+def test_a_file_that_the_sdk_does_not_accept(cloud: Cloud, tmp_path: Path, content: str) -> None:
+    file = tmp_path / "cluster.yml"
+    schema = "https://azuremlschemas.azureedge.net/latest/amlCompute.schema.json"
+    file.write_text(f"$schema: {schema}\nname: cluster\ntype: amlcompute\n{content}")
+    done = provision(cloud, file)
+    assert done.returncode == 1
+    assert str(file) in done.stderr
+    assert "Traceback" not in done.stderr

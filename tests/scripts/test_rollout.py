@@ -62,9 +62,16 @@ def test_there_and_back(cloud: Cloud, client: MLClient, tmp_path: Path) -> None:
     assert again.returncode == 0
     assert "has all traffic already" in again.stdout
 
-    back = run_script(cloud, "scripts.rollout", ENDPOINT, "--back")
-    assert back.returncode == 0, back.stderr
-    assert traffic(client) == {"blue": 100}
+    for _ in range(2):  # who presses twice does not want green again
+        back = run_script(cloud, "scripts.rollout", ENDPOINT, "--back")
+        assert back.returncode == 0, back.stderr
+        assert traffic(client) == {"blue": 100}
+
+    part = run_script(cloud, "scripts.rollout", ENDPOINT, "--to", "green", *QUICK, "--steps", "20")
+    assert part.returncode == 0, part.stderr
+    assert traffic(client) == {"blue": 80, "green": 20}
+    assert "scripts.delete" not in part.stdout
+    assert f"To go on: python -m scripts.rollout {ENDPOINT} --to green" in part.stdout
 
 
 def test_dry_run_changes_nothing(cloud: Cloud, client: MLClient) -> None:

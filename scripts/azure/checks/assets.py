@@ -14,7 +14,7 @@ from scripts.azure.findings import Finding
 from scripts.azure.provisioning.environment import DIGEST_TAG, environment_digest
 
 MAKE = {
-    "model": "python -m scripts.register_model",
+    "model": "python -m scripts.register_model <model>",
     "environment": "python -m scripts.provision",
 }
 
@@ -33,7 +33,7 @@ def check_assets(context: Context) -> Iterator[Finding]:
             yield context.document.error(
                 f"{field} {reference} is not in {context.workspace.name}",
                 "The deployment would be refused.",
-                f"{MAKE[field]}.",
+                MAKE[field],
             )
             continue
         yield context.document.ok(f"{field} {asset.name}, version {asset.version}")
@@ -52,7 +52,7 @@ def check_compute(context: Context) -> Iterator[Finding]:
         yield context.document.error(
             f"compute {name} is not in {context.workspace.name}",
             "Jobs would have nowhere to run.",
-            "python -m scripts.provision.",
+            "python -m scripts.provision",
         )
         return
     state = state_of(compute)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -34,8 +34,12 @@ class Document:
     content: dict[str, Any] = field(repr=False)
 
     @classmethod
-    def read(cls, path: Path) -> Document:
+    def read(cls, path: Path, replaced: Mapping[str, str] | None = None) -> Document:
         """Read a file.
+
+        Args:
+            path: The file.
+            replaced: Fields that take the place of the file's own.
 
         Raises:
             UnreadableError: It cannot be read, or is no YAML with fields.
@@ -46,6 +50,7 @@ class Document:
             raise UnreadableError(" ".join(str(error).split())) from None
         if not isinstance(content, dict):
             raise UnreadableError("it holds no fields")
+        content = {**content, **(replaced or {})}
         return cls(path, _kind(content), content)
 
     def get(self, dotted: str, default: Any = None) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from scripts.azure.checks.code import check_code
@@ -39,16 +40,17 @@ PIPELINE: tuple[Check, ...] = (check_loading, check_names, check_pipeline)
 ENDPOINT: tuple[Check, ...] = (check_loading, check_names, check_authentication, check_traffic)
 
 
-def check_deployment(path: Path) -> list[Finding]:
+def check_deployment(path: Path, replaced: Mapping[str, str] | None = None) -> list[Finding]:
     """Check a deployment's YAML file, and what it refers to on this machine.
 
     Args:
         path: Of a managed, Kubernetes or batch deployment.
+        replaced: Fields that take the place of the file's own, such as `endpoint_name`.
 
     Returns:
         What was found, things that are well among it; an unreadable file is itself a finding.
     """
-    return _check(path, DEPLOYMENT)
+    return _check(path, DEPLOYMENT, replaced)
 
 
 def check_endpoint(path: Path) -> list[Finding]:
@@ -56,9 +58,11 @@ def check_endpoint(path: Path) -> list[Finding]:
     return _check(path, ENDPOINT)
 
 
-def _check(path: Path, checks: tuple[Check, ...]) -> list[Finding]:
+def _check(
+    path: Path, checks: tuple[Check, ...], replaced: Mapping[str, str] | None = None
+) -> list[Finding]:
     try:
-        document = Document.read(path)
+        document = Document.read(path, replaced)
     except UnreadableError as error:
         return [
             Finding(

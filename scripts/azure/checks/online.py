@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -39,7 +39,10 @@ CHECKS: tuple[tuple[str, OnlineCheck], ...] = (
 
 
 def check_workspace(
-    client: MLClient, workspace: Workspace, deployment: Path, endpoint: str | None = None
+    client: MLClient,
+    workspace: Workspace,
+    deployment: Path,
+    replaced: Mapping[str, str] | None = None,
 ) -> list[Finding]:
     """Check what a deployment needs of its workspace.
 
@@ -47,18 +50,18 @@ def check_workspace(
         client: The SDK's client for the workspace.
         workspace: Which workspace.
         deployment: The deployment's YAML file.
-        endpoint: Takes the place of the file's `endpoint_name`.
+        replaced: Fields that take the place of the file's own, such as `endpoint_name`.
 
     Returns:
         What was found. What could not be asked, for instance for lack of a role, is a warning.
     """
     try:
-        document = Document.read(deployment)
+        document = Document.read(deployment, replaced)
     except UnreadableError:  # said by the checks of the file
         return []
     try:
         settings = client.workspaces.get(workspace.name)
-        name = endpoint or str(document.get("endpoint_name"))
+        name = str(document.get("endpoint_name"))
         context = Context(
             client, workspace, settings, document, name, *_standing(client, document, name)
         )

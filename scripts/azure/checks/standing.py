@@ -9,6 +9,10 @@ from scripts.azure.checks.context import Context, state_of
 from scripts.azure.findings import Finding
 
 BUSY = ("creating", "updating", "deleting", "provisioning")
+WAITS = (
+    "Azure refuses other changes (409) until that is done.",
+    "python -m scripts.deploy waits for it.",
+)
 MOST_DEPLOYMENTS = 20
 
 
@@ -23,11 +27,7 @@ def check_endpoint_state(context: Context) -> Iterator[Finding]:
         return
     state = state_of(endpoint)
     if state.lower() in BUSY:
-        yield document.error(
-            f"endpoint {name} is in the state {state}",
-            "Azure refuses other changes (409) until that is done.",
-            "Wait, and run this again.",
-        )
+        yield document.warning(f"endpoint {name} is in the state {state}", *WAITS)
     elif state.lower() != "succeeded":
         yield document.error(
             f"endpoint {name} is in the state {state}",
@@ -44,16 +44,15 @@ def check_deployment_states(context: Context) -> Iterator[Finding]:
     for name, deployment in context.deployments.items():
         state = state_of(deployment)
         if state.lower() in BUSY:
-            yield context.document.error(
-                f"deployment {name} of {context.endpoint_name} is in the state {state}",
-                "Azure refuses other changes (409) until that is done.",
-                "Wait, and run this again.",
+            yield context.document.warning(
+                f"deployment {name} of {context.endpoint_name} is in the state {state}", *WAITS
             )
         elif state.lower() != "succeeded":
             yield context.document.warning(
                 f"deployment {name} of {context.endpoint_name} is in the state {state}",
                 "It serves nothing, and may still take quota.",
-                f"Deploy it again, or delete it: python -m scripts.delete --deployment {name}.",
+                "Deploy it again, or delete it: python -m scripts.delete "
+                f"{context.endpoint_name} {name}",
             )
     if context.existing is None and len(context.deployments) >= MOST_DEPLOYMENTS:
         yield context.document.error(

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
 
+from scripts.azure import yaml_file
 from scripts.azure.errors import OperatorError
 from scripts.azure.provisioning.outcome import Outcome
+from scripts.azure.quiet import quiet_uploads
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient
@@ -58,7 +60,7 @@ def ensure_environment(client: MLClient, path: Path, *, dry_run: bool) -> Outcom
 
     digest = environment_digest(path)
     for _ in range(ATTEMPTS):
-        environment = load_environment(path)
+        environment = yaml_file.load(load_environment, path)
         latest = max(_versions(client, str(environment.name)), key=_number, default=None)
         if latest is not None and (latest.tags or {}).get(DIGEST_TAG) == digest:
             return Outcome("environment", f"{environment.name}:{latest.version}", "exists")
@@ -72,7 +74,8 @@ def ensure_environment(client: MLClient, path: Path, *, dry_run: bool) -> Outcom
         if dry_run:
             return Outcome("environment", name, "would be made", why)
         try:
-            client.environments.create_or_update(environment)
+            with quiet_uploads():
+                client.environments.create_or_update(environment)
         except ResourceExistsError:
             # Somebody else took the version; or an upload had broken off, as `model_registry` says.
             continue

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from azure.core.exceptions import ResourceNotFoundError
 
+from scripts.azure import yaml_file
 from scripts.azure.provisioning.outcome import Outcome
 from scripts.azure.waiting import UNDER_WAY, perform, wait_for
 
@@ -23,7 +24,7 @@ def ensure_cluster(client: MLClient, path: Path, *, dry_run: bool) -> Outcome:
     """Make a compute cluster unless it exists."""
     from azure.ai.ml import load_compute
 
-    cluster = load_compute(path)
+    cluster = yaml_file.load(load_compute, path)
     return _ensure("cluster", cluster, client.compute, CLUSTER_FIELDS, dry_run=dry_run)
 
 
@@ -33,7 +34,7 @@ def ensure_online_endpoint(
     """Make an online endpoint unless it exists. One that exists keeps its traffic as it is."""
     from azure.ai.ml import load_online_endpoint
 
-    endpoint = load_online_endpoint(path, params_override=_renamed(name))
+    endpoint = yaml_file.load(load_online_endpoint, path, _renamed(name))
     operations = client.online_endpoints
     return _ensure("online endpoint", endpoint, operations, ONLINE_FIELDS, dry_run=dry_run)
 
@@ -44,13 +45,13 @@ def ensure_batch_endpoint(
     """Make a batch endpoint unless it exists. One that exists keeps its default deployment."""
     from azure.ai.ml import load_batch_endpoint
 
-    endpoint = load_batch_endpoint(path, params_override=_renamed(name))
+    endpoint = yaml_file.load(load_batch_endpoint, path, _renamed(name))
     operations = client.batch_endpoints
     return _ensure("batch endpoint", endpoint, operations, ENDPOINT_FIELDS, dry_run=dry_run)
 
 
-def _renamed(name: str | None) -> list[dict[str, str]]:
-    return [{"name": name}] if name else []
+def _renamed(name: str | None) -> dict[str, str]:
+    return {"name": name} if name else {}
 
 
 def _ensure(

@@ -9,7 +9,8 @@ from typing import Any
 from flask import Blueprint, Response, request
 
 from tests.cloud import names, tokens
-from tests.cloud.arm import provisioning
+from tests.cloud.arm import provisioning, workspaces
+from tests.cloud.arm.authorization import assignment
 from tests.cloud.arm.paths import WORKSPACE_ID
 from tests.cloud.errors import ArmError, invalid_fields
 from tests.cloud.resources import Resource
@@ -46,6 +47,8 @@ def put(endpoint: str) -> Response:
     if old is None:
         state.keys[endpoint_id.lower()] = [secrets.token_hex(16), secrets.token_hex(16)]
     kept = {**sent, "kind": wanted.kind, "identity": identity_for(old, sent)}
+    if old is None:
+        give_roles(state, kept["identity"])
     return provisioning.put(state, endpoint_id, kept, {**shown(wanted), **_addresses(endpoint)})
 
 
@@ -141,3 +144,17 @@ def identity_for(old: Resource | None, sent: dict[str, Any]) -> dict[str, Any]:
     if old is not None and old.fields["identity"]["type"] == "SystemAssigned":
         return dict(old.fields["identity"])
     return {"type": "SystemAssigned", "principalId": str(uuid.uuid4()), "tenantId": tokens.TENANT}
+
+
+def give_roles(state: State, identity: dict[str, Any]) -> None:
+    """Give an endpoint's own identity, when it is made, the roles that Azure gives it."""
+    if identity["type"] != "SystemAssigned":
+        return
+    properties = workspaces.properties()
+    for role, resource in (
+        ("AcrPull", "containerRegistry"),
+        ("Storage Blob Data Reader", "storageAccount"),
+    ):
+        state.role_assignments.append(
+            assignment(role, identity["principalId"], properties[resource])
+        )

@@ -2,12 +2,19 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from scripts.azure.errors import OperatorError
-from scripts.azure.workspace import Workspace, add_workspace_arguments, find_workspace
+from scripts.azure.workspace import (
+    Workspace,
+    add_workspace_arguments,
+    find_workspace,
+    open_workspace,
+)
+from tests.cloud.cloud import Cloud
 
 
 def parse(*flags: str) -> argparse.Namespace:
@@ -83,3 +90,17 @@ def test_a_broken_file_is_named(tmp_path: Path, content: str) -> None:
     (tmp_path / "config.json").write_text(content)
     with pytest.raises(OperatorError, match=r"config\.json"):
         find_workspace(parse(), {}, tmp_path)
+
+
+def test_open_a_workspace(cloud: Cloud) -> None:
+    assert open_workspace(cloud.workspace).workspace_name == cloud.workspace.name
+    # Who may use an endpoint need not be allowed to look at the workspace.
+    cloud.answer_next("GET", f"{cloud.workspace.name}$", 403, "AuthorizationFailed", "No read.")
+    assert open_workspace(cloud.workspace).workspace_name == cloud.workspace.name
+
+
+@pytest.mark.parametrize("field", ["name", "resource_group"])
+def test_a_workspace_that_is_not_there(cloud: Cloud, field: str) -> None:
+    with pytest.raises(OperatorError, match=r"There is no workspace .*mispelt") as caught:
+        open_workspace(replace(cloud.workspace, **{field: "mispelt"}))
+    assert "az ml workspace list" in caught.value.remedy
