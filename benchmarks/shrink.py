@@ -1,7 +1,7 @@
 """What scaling down before sending saves, and how little the endpoint's view of a picture changes.
 
 Every picture is scored as the file it is and in several smaller forms, each decoded exactly as the
-endpoint does by default. The first form is what scripts/azure/shrink.py sends.
+endpoint does by default. The first form is what scripts/azure/scoring/shrink.py sends.
 
 Examples:
     python -m benchmarks.shrink
@@ -25,7 +25,7 @@ from nsfw_detector import Detector, Settings
 from nsfw_detector.images import ImageLimits, decode
 from nsfw_detector.results import Detection
 from nsfw_detector.transform import Preprocess, Transform
-from scripts.azure.shrink import LIMITS, SIDE, shrink
+from scripts.azure.scoring.shrink import LIMITS, SIDE, shrink
 from scripts.demo_images import example
 from scripts.local_server import ROOT
 

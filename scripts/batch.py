@@ -28,13 +28,13 @@ from typing import TYPE_CHECKING
 from tqdm import tqdm
 
 from nsfw_detector.batch.summary import Summary
-from scripts.azure.batch_failure import explain_failure
-from scripts.azure.batch_folder import Record, claim, write_record
-from scripts.azure.batch_job import BatchJob, State
-from scripts.azure.batch_order import place_order
-from scripts.azure.batch_results import Results
-from scripts.azure.batch_source import find_source
-from scripts.azure.batch_watch import Total, watch
+from scripts.azure.batch.failure import explain_failure
+from scripts.azure.batch.folder import Record, claim, write_record
+from scripts.azure.batch.job import BatchJob, State
+from scripts.azure.batch.order import place_order
+from scripts.azure.batch.results import Results
+from scripts.azure.batch.source import find_source
+from scripts.azure.batch.watch import Total, watch
 from scripts.azure.command import new_parser, run
 from scripts.azure.datastore import open_datastore
 from scripts.azure.workspace import add_workspace_arguments, connect, find_workspace

@@ -22,11 +22,14 @@ from typing import TYPE_CHECKING
 from nsfw_detector import Detector
 from nsfw_detector.checkpoint import Checkpoint
 from nsfw_detector.settings import Settings
-from scripts.azure import mlflow_folder, model_card, model_facts, model_folder
 from scripts.azure.command import new_parser, run
 from scripts.azure.errors import OperatorError
-from scripts.azure.model_facts import ModelFacts
-from scripts.azure.model_registry import (
+from scripts.azure.models import card as model_card
+from scripts.azure.models import facts as model_facts
+from scripts.azure.models import folder as model_folder
+from scripts.azure.models import mlflow_folder
+from scripts.azure.models.facts import ModelFacts
+from scripts.azure.models.registry import (
     IDENTITY,
     Registration,
     find_same,

@@ -21,7 +21,9 @@ from nsfw_detector import Detector
 from nsfw_detector.batch.rows import schema
 from nsfw_detector.checkpoint import Checkpoint
 from nsfw_detector.results import Detection
-from scripts.azure import mlflow_folder, model_facts, model_folder
+from scripts.azure.models import facts as model_facts
+from scripts.azure.models import folder as model_folder
+from scripts.azure.models import mlflow_folder
 from scripts.local_server import ROOT
 from tests.conftest import DEMO, SAMPLES
 

@@ -14,7 +14,7 @@ import yaml
 from azure.ai.ml import load_online_deployment
 
 from scripts.azure.checks.hardware import SIZES, quota_cores
-from scripts.azure.diagnosis import SAID_BY_AZURE, SAID_BY_THE_CONTAINER
+from scripts.azure.deployment.diagnosis import SAID_BY_AZURE, SAID_BY_THE_CONTAINER
 from scripts.azure.workspace import connect
 from scripts.local_server import ROOT
 from scripts.update_readme import part

@@ -22,11 +22,11 @@ import pytest
 from azure.ai.ml import MLClient, load_batch_endpoint
 from azure.ai.ml.entities import AmlCompute, BuildContext, Data, Environment
 
-from scripts.azure.batch_job import BatchJob
-from scripts.azure.batch_order import place_order
-from scripts.azure.batch_source import find_source
-from scripts.azure.deploying import ensure_deployed
-from scripts.azure.deployment_file import pin_versions, read_deployment
+from scripts.azure.batch.job import BatchJob
+from scripts.azure.batch.order import place_order
+from scripts.azure.batch.source import find_source
+from scripts.azure.deployment.deploying import ensure_deployed
+from scripts.azure.deployment.file import pin_versions, read_deployment
 from scripts.azure.errors import OperatorError
 from scripts.azure.workspace import connect
 from scripts.batch import ENDPOINT

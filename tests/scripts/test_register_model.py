@@ -15,9 +15,9 @@ import pytest
 
 from nsfw_detector import Detector
 from nsfw_detector.checkpoint import Checkpoint
-from scripts.azure.model_card import DEMO_WARNING
-from scripts.azure.model_facts import DEMO, gather
-from scripts.azure.model_registry import versions
+from scripts.azure.models.card import DEMO_WARNING
+from scripts.azure.models.facts import DEMO, gather
+from scripts.azure.models.registry import versions
 from scripts.azure.workspace import connect, connect_registry
 from scripts.local_server import ROOT
 from tests.cloud.cloud import Cloud
