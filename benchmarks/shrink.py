@@ -1,7 +1,7 @@
 """What scaling down before sending saves, and how little the endpoint's view of a picture changes.
 
 Every picture is scored as the file it is and in several smaller forms, each decoded exactly as the
-endpoint does by default. The first form is what scripts/azure/shrink.py sends.
+endpoint does by default. The first form is what scripts/azure/scoring/shrink.py sends.
 
 Examples:
     python -m benchmarks.shrink
@@ -25,7 +25,7 @@ from nsfw_detector import Detector, Settings
 from nsfw_detector.images import ImageLimits, decode
 from nsfw_detector.results import Detection
 from nsfw_detector.transform import Preprocess, Transform
-from scripts.azure.shrink import LIMITS, SIDE, shrink
+from scripts.azure.scoring.shrink import LIMITS, SIDE, shrink
 from scripts.demo_images import example
 from scripts.local_server import ROOT
 
@@ -45,11 +45,18 @@ def main() -> None:
     parser.add_argument("photos", nargs="*", type=Path, help="of several megapixels")
     photos = parser.parse_args().photos
     files = [p.read_bytes() for p in photos] if photos else made_up_photos()
-    with closing(Detector.load(ROOT / "models" / "demo", Settings(precision="fp32"))) as detector:
-        rows = [measure(name, form, files, detector) for name, form in forms().items()]
+    with closing(demo(exact=True)) as exact, closing(demo(exact=False)) as detector:
+        right = scores(exact, files)
+        rows = [measure(name, form, files, right, detector) for name, form in forms().items()]
     print(text(rows))
     if not photos:
         write(FOLDER / "shrink.csv", rows)
+
+
+def demo(*, exact: bool) -> Detector:
+    """The demo checkpoint, which decodes large JPEGs exactly or, as by default, scaled."""
+    settings = Settings(precision="fp32", scaled_decoding=not exact)
+    return Detector.load(ROOT / "models" / "demo", settings)
 
 
 def forms() -> dict[str, Callable[[bytes], bytes]]:
@@ -77,9 +84,21 @@ def smaller(data: bytes, side: int, quality: int, subsampling: str) -> bytes:
 
 
 def measure(
-    name: str, form: Callable[[bytes], bytes], files: Sequence[bytes], detector: Detector
+    name: str,
+    form: Callable[[bytes], bytes],
+    files: Sequence[bytes],
+    right: np.ndarray,
+    detector: Detector,
 ) -> Row:
-    """Compare what becomes of a form with what exact decoding makes of the file itself."""
+    """Compare what becomes of a form with what exact decoding makes of the file itself.
+
+    Args:
+        name: Of the form.
+        form: Makes it from a file.
+        files: The pictures.
+        right: Their probabilities, (pictures, labels), exactly decoded.
+        detector: Decodes as the endpoint does by default.
+    """
     sent = [form(data) for data in files]
     grey = np.array(
         [
@@ -87,8 +106,8 @@ def measure(
             for data, s in zip(files, sent, strict=True)
         ]
     )
-    before, after = scores(detector, files), scores(detector, sent)
-    drift = np.abs(before - after)
+    after = scores(detector, sent)
+    drift = np.abs(right - after)
     return {
         "form": name,
         "kB": round(sum(map(len, sent)) / len(sent) / 1000),
@@ -98,7 +117,7 @@ def measure(
         "99.9 %": round(float(np.quantile(grey, 0.999)), 1),
         "probability off, mean": round(float(drift.mean()), 5),
         "most": round(float(drift.max()), 4),
-        "other level": int((before.argmax(1) != after.argmax(1)).sum()),
+        "other level": int((right.argmax(1) != after.argmax(1)).sum()),
     }
 
 

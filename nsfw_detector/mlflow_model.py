@@ -15,15 +15,12 @@ import mlflow
 import numpy as np
 import pandas as pd
 
-from nsfw_detector.detector import Detector
 from nsfw_detector.errors import DetectorError, ImageEncodingError
 from nsfw_detector.pipeline.sources import Source
 from nsfw_detector.protocols.frames import IMAGE
 from nsfw_detector.protocols.images import read_image
 from nsfw_detector.results import Result
-
-CHECKPOINT = "checkpoint"
-"""Name of the artifact that is the model folder."""
+from nsfw_detector.shared import CHECKPOINT, shared_detector
 
 BASE64 = re.compile(rb"(data:[^,]*,)?[A-Za-z0-9+/\s]+={0,2}\s*")
 
@@ -32,8 +29,8 @@ class NsfwDetectorModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]  # mlf
     """Grades images; one row per image, whatever the image is."""
 
     def load_context(self, context: Any) -> None:
-        """Load and verify the checkpoint and score one blank image."""
-        self.detector = Detector.load(context.artifacts[CHECKPOINT])
+        """Load and verify the checkpoint, unless it is loaded in this process."""
+        self.detector = shared_detector(context.artifacts[CHECKPOINT], self)
 
     # MLflow reads the type hint of the input: of this one it makes no schema, and it warns of none.
     def predict(

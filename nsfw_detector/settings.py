@@ -79,7 +79,7 @@ class Settings(BaseSettings):
 
     scaled_decoding: bool = True
     """Decode large JPEGs at 1/2, 1/4 or 1/8 of their size, but never below twice what the model
-    sees. Faster, and off by a few grey levels at most; `false` is exact."""
+    sees. Faster, and hardly different: docs/engines.md has figures; `false` is exact."""
 
     max_frames: int = Field(default=3, ge=1, le=64)
     """Frames scored of an animated image: first, last and evenly spaced between. The still that

@@ -63,7 +63,8 @@ class Transform:
         """Size of a frame from which more pixels hardly change the result of the transform.
 
         At twice the size that the image is resized to, the filter still averages over enough
-        pixels: 12-megapixel photographs came out 0.13 grey levels off on average, 3 at most.
+        pixels: made-up photographs came out 0.16 grey levels off on average. Sharp edges are off
+        by far more: in one picture of 3000 x 1987 pixels by 1.3 on average and 36 at most.
         """
         width, height = self._target
         return 2 * width, 2 * height

@@ -28,7 +28,7 @@ from scripts.azure.autoscaling import (
 )
 from scripts.azure.command import new_parser, run
 from scripts.azure.errors import OperatorError
-from scripts.azure.metrics import connect_monitor
+from scripts.azure.rollout.metrics import connect_monitor
 from scripts.azure.workspace import add_workspace_arguments, find_workspace, open_workspace
 
 

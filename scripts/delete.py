@@ -19,7 +19,7 @@ import sys
 from scripts.azure.command import new_parser, run
 from scripts.azure.errors import OperatorError
 from scripts.azure.inventory import Inventory, Item, cost
-from scripts.azure.metrics import connect_monitor
+from scripts.azure.rollout.metrics import connect_monitor
 from scripts.azure.workspace import (
     Workspace,
     add_workspace_arguments,

@@ -18,18 +18,18 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scripts.azure import batch_default, preflight
 from scripts.azure.command import new_parser, run
-from scripts.azure.deploying import ensure_deployed, get_deployment, is_current, state_of
-from scripts.azure.deployment_file import (
+from scripts.azure.deployment import batch_default, preflight
+from scripts.azure.deployment.deploying import ensure_deployed, get_deployment, is_current, state_of
+from scripts.azure.deployment.file import (
     DeploymentFile,
     fingerprint,
     pin_versions,
     read_deployment,
 )
-from scripts.azure.scoring import connect_endpoint
-from scripts.azure.smoke import SAMPLES, find_images, smoke_test
-from scripts.azure.traffic import Traffic, get_endpoint, live, set_traffic, shift, show
+from scripts.azure.deployment.smoke import SAMPLES, find_images, smoke_test
+from scripts.azure.deployment.traffic import Traffic, get_endpoint, live, set_traffic, shift, show
+from scripts.azure.scoring.client import connect_endpoint
 from scripts.azure.workspace import add_workspace_arguments, find_workspace, open_workspace
 
 if TYPE_CHECKING:

@@ -3,11 +3,13 @@
 Azure builds an image from a Dockerfile without any arguments, so each of its environments has one
 whose defaults fit; and its conda file cannot refer to a lock, so that it repeats the versions.
 
+Example:
     python -m scripts.environment_files
 """
 
 from __future__ import annotations
 
+import argparse
 import re
 from pathlib import Path
 
@@ -57,6 +59,9 @@ def files() -> dict[Path, str]:
 
 def main() -> None:
     """Write them."""
+    argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    ).parse_args()
     for path, text in files().items():
         path.write_text(text, encoding="utf-8")
 

@@ -32,13 +32,13 @@ from tqdm import tqdm
 from nsfw_detector.policy import Policy
 from scripts.azure.command import new_parser, run
 from scripts.azure.errors import OperatorError
-from scripts.azure.file_scorer import FileScorer
-from scripts.azure.in_order import in_order
-from scripts.azure.inputs import find_inputs
-from scripts.azure.outputs import Csv, Format, JsonLines, Output, Table, printable
-from scripts.azure.resume import finished_files
-from scripts.azure.rows import Row
-from scripts.azure.scoring import ScoringClient, connect_endpoint
+from scripts.azure.invoking.file_scorer import FileScorer
+from scripts.azure.invoking.in_order import in_order
+from scripts.azure.invoking.inputs import find_inputs
+from scripts.azure.invoking.outputs import Csv, Format, JsonLines, Output, Table, printable
+from scripts.azure.invoking.resume import finished_files
+from scripts.azure.invoking.rows import Row
+from scripts.azure.scoring.client import ScoringClient, connect_endpoint
 from scripts.azure.workspace import add_workspace_arguments, find_workspace, open_workspace
 
 WIDEST_NAME = 60

@@ -9,7 +9,7 @@ Examples:
   python -m scripts.register_model Freepik/nsfw_image_detector --metric recall_medium=0.97
   python -m scripts.register_model models/demo --name nsfw-demo
   python -m scripts.register_model Freepik/nsfw_image_detector --registry our-registry
-  python -m scripts.register_model Freepik/nsfw_image_detector --format mlflow --flavour batch
+  python -m scripts.register_model Freepik/nsfw_image_detector --format mlflow --flavour spark
 """
 
 from __future__ import annotations
@@ -22,11 +22,14 @@ from typing import TYPE_CHECKING
 from nsfw_detector import Detector
 from nsfw_detector.checkpoint import Checkpoint
 from nsfw_detector.settings import Settings
-from scripts.azure import mlflow_folder, model_card, model_facts, model_folder
 from scripts.azure.command import new_parser, run
 from scripts.azure.errors import OperatorError
-from scripts.azure.model_facts import ModelFacts
-from scripts.azure.model_registry import (
+from scripts.azure.models import card as model_card
+from scripts.azure.models import facts as model_facts
+from scripts.azure.models import folder as model_folder
+from scripts.azure.models import mlflow_folder
+from scripts.azure.models.facts import ModelFacts
+from scripts.azure.models.registry import (
     IDENTITY,
     Registration,
     find_same,
@@ -51,6 +54,7 @@ NAMES = {
     # Names of their own, because `@latest` must not change from one kind to the other.
     "online": f"{NAME}-mlflow",
     "batch": f"{NAME}-mlflow-batch",
+    "spark": f"{NAME}-mlflow-spark",
 }
 
 
@@ -106,9 +110,9 @@ def _parse() -> argparse.Namespace:
     )
     parser.add_argument(
         "--flavour",
-        choices=("online", "batch"),
+        choices=("online", "batch", "spark"),
         default="online",
-        help="with --format mlflow: online takes base64 text, batch takes arrays "
+        help="with --format mlflow: online takes base64 text, batch arrays, spark bytes or paths "
         "(default: %(default)s)",
     )
     add_workspace_arguments(parser)
@@ -145,7 +149,7 @@ def _prepare(model: str, temporary: Path, folder: Path, flavour: str) -> ModelFa
         )
     if facts.demo:
         print(model_card.DEMO_WARNING)
-    if flavour in ("online", "batch"):
+    if flavour != "custom":
         print(f"Saving it as an MLflow model for {flavour} use, and trying that ...", flush=True)
         mlflow_folder.save(staged, facts, flavour, folder)  # type: ignore[arg-type]
         mlflow_folder.verify(folder)

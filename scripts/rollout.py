@@ -20,18 +20,18 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scripts.azure import preflight
-from scripts.azure.agreement import compare, render, write_report
 from scripts.azure.command import new_parser, run
-from scripts.azure.deploying import state_of
-from scripts.azure.deployment_file import pin_versions, read_deployment
+from scripts.azure.deployment import preflight
+from scripts.azure.deployment.deploying import state_of
+from scripts.azure.deployment.file import pin_versions, read_deployment
+from scripts.azure.deployment.smoke import SAMPLES, find_images, smoke_test
+from scripts.azure.deployment.traffic import get_endpoint, live, show
 from scripts.azure.errors import OperatorError
-from scripts.azure.metrics import RequestMetrics, connect_monitor
-from scripts.azure.rolling import Rollout, begin, find_way_back, is_done, roll, take_back
-from scripts.azure.scoring import connect_endpoint
-from scripts.azure.smoke import SAMPLES, find_images, smoke_test
-from scripts.azure.traffic import get_endpoint, live, show
-from scripts.azure.watch import Limits, Watch
+from scripts.azure.rollout.agreement import compare, render, write_report
+from scripts.azure.rollout.metrics import RequestMetrics, connect_monitor
+from scripts.azure.rollout.rolling import Rollout, begin, find_way_back, is_done, roll, take_back
+from scripts.azure.rollout.watch import Limits, Watch
+from scripts.azure.scoring.client import connect_endpoint
 from scripts.azure.workspace import (
     Workspace,
     add_workspace_arguments,

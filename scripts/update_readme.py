@@ -1,4 +1,4 @@
-"""Bring the generated parts of the README up to date: demo output, an answer, speed, settings.
+"""Bring the generated parts of README.md and docs/batch.md up to date.
 
 Each part stands between two comments, ``<!-- name -->`` and ``<!-- end of name -->``.
 
@@ -14,14 +14,16 @@ import re
 import subprocess
 import sys
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import readme
+from benchmarks import cost, readme
 from nsfw_detector.settings import Settings
 from scripts.demo import MODEL
 from scripts.local_server import ROOT, LocalServer
 
 README = ROOT / "README.md"
+BATCH = ROOT / "docs" / "batch.md"
 
 
 def demo_output() -> str:
@@ -56,11 +58,18 @@ def settings_table() -> str:
     return "\n".join(rows)
 
 
-PARTS = {
-    "demo output": demo_output,
-    "answer": answer,
-    "speed": readme.speed,
-    "settings": settings_table,
+PARTS: dict[Path, dict[str, Callable[[], str]]] = {
+    README: {
+        "demo output": demo_output,
+        "answer": answer,
+        "speed": readme.speed,
+        "settings": settings_table,
+    },
+    BATCH: {
+        "rates": cost.rates_table,
+        "hours": cost.hours_table,
+        "sizes": cost.sizes_table,
+    },
 }
 
 
@@ -68,7 +77,7 @@ def part(text: str, name: str) -> str:
     """The present content of a generated part."""
     found = re.search(rf"<!-- {name} -->\n(.*?)\n?<!-- end of {name} -->", text, re.DOTALL)
     if found is None:
-        raise ValueError(f"The README has no part {name!r}.")
+        raise ValueError(f"The text has no part {name!r}.")
     return found.group(1)
 
 
@@ -79,10 +88,10 @@ def replace(text: str, name: str, content: str) -> str:
     return before + start + content + end + rest.split(end.lstrip(), 1)[1]
 
 
-def update(path: Path = README) -> None:
+def update(path: Path) -> None:
     """Rewrite all generated parts of the file."""
     text = path.read_text(encoding="utf-8")
-    for name, make in PARTS.items():
+    for name, make in PARTS[path].items():
         text = replace(text, name, make())
     path.write_text(text, encoding="utf-8")
 
@@ -92,4 +101,5 @@ if __name__ == "__main__":
         description=(__doc__ or "").split("\n\n")[0],
         epilog="example: python -m scripts.update_readme",
     ).parse_args()
-    update()
+    for page in PARTS:
+        update(page)

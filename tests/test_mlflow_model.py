@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import subprocess
 import sys
-from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -23,11 +22,10 @@ PIXELS = np.asarray(Image.open(ROOT / "samples" / "demo-high.png").convert("RGB"
 
 
 @pytest.fixture(scope="module")
-def model() -> Iterator[NsfwDetectorModel]:
+def model() -> NsfwDetectorModel:
     model = NsfwDetectorModel()
     model.load_context(SimpleNamespace(artifacts={"checkpoint": str(ROOT / "models" / "demo")}))
-    yield model
-    model.detector.close()
+    return model
 
 
 @pytest.mark.parametrize(

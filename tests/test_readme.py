@@ -18,11 +18,13 @@ import yaml
 from nsfw_detector import Policy
 from scripts.local_server import ROOT, free_port
 from scripts.update_readme import README, demo_output, part, settings_table
+from tests.docs.blocks import check_command
 
 TEXT = README.read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
 SHELL = [line for language, block in BLOCKS if language == "bash" for line in block.splitlines()]
 BY_CI = ("make demo", "make test")
+ON_AZURE = [c for c in SHELL if c.startswith(("python -m scripts.", "make azure"))]
 NEEDS_THE_HUB = "make serve MODEL=Freepik/nsfw_image_detector"
 
 
@@ -51,8 +53,14 @@ def test_every_shell_command_is_known_and_run() -> None:
     """`make demo` and `make test` are what CI runs; the other commands run below."""
     ci = (ROOT / ".ci" / "run").read_text()
     assert all(command in ci for command in BY_CI)
-    others = [c for c in SHELL if c not in (*BY_CI, NEEDS_THE_HUB)]
+    others = [c for c in SHELL if c not in (*BY_CI, NEEDS_THE_HUB, *ON_AZURE)]
     assert [c.split()[0] for c in others] == ["curl"]
+
+
+@pytest.mark.parametrize("command", ON_AZURE)
+def test_the_commands_on_azure(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They exist and take these arguments. tests/test_story.py and tests/scripts/ run them."""
+    check_command(command, monkeypatch)
 
 
 def test_the_curl_command(serve: str) -> None:

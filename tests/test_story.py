@@ -13,8 +13,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from scripts.azure.scored import Scored
-from scripts.azure.scoring import connect_endpoint
+from scripts.azure.scoring.client import connect_endpoint
+from scripts.azure.scoring.scored import Scored
 from scripts.azure.workspace import connect
 from tests.cloud.arm.paths import WORKSPACE_ID
 from tests.cloud.cloud import Cloud

@@ -79,7 +79,7 @@ def to_table(
     import pyarrow as pa
 
     columns = schema(info.labels, embedding_size)
-    rows = [_row(score, path, info) for score, path in zip(scores, paths, strict=True)]
+    rows = [to_row(score, path, info) for score, path in zip(scores, paths, strict=True)]
     arrays = [
         _embeddings(scores, embedding_size)
         if field.name == "embedding" and embedding_size is not None
@@ -94,7 +94,8 @@ def to_json(score: FileScore, path: str) -> str:
     return json.dumps({"path": path, **_outcome(score)}, ensure_ascii=False)
 
 
-def _row(score: FileScore, path: str, info: ModelInfo) -> dict[str, Any]:
+def to_row(score: FileScore, path: str, info: ModelInfo) -> dict[str, Any]:
+    """One file's row, without what is null and without embedding."""
     return {
         "path": path,
         **_outcome(score),

@@ -11,9 +11,9 @@ from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 
 from scripts.azure.autoscaling import deployment_id, find_settings, remove_setting
 from scripts.azure.conflicts import WAITS, wait_out
-from scripts.azure.deploying import state_of
+from scripts.azure.deployment.deploying import state_of
+from scripts.azure.deployment.traffic import live, set_traffic, shift, show
 from scripts.azure.errors import OperatorError
-from scripts.azure.traffic import live, set_traffic, shift, show
 from scripts.azure.waiting import UNDER_WAY, perform, wait_for
 from scripts.azure.workspace import Workspace
 
@@ -115,22 +115,19 @@ class Inventory:
             return []
         present = [d.name for d in client.batch_deployments.list(name)]
         _say_what_is_absent(name, deployments, present)
-        items = [
+        if not deployments:
+            # They go with it; alone, the default deployment would be refused.
+            below = f" with {', '.join(present)}" if present else ""
+            remove = self._remover(f"endpoint {name}", client.batch_endpoints, name)
+            return [Item(f"batch endpoint {name}{below}", remove)]
+        return [
             Item(
                 f"batch deployment {name}/{d}",
                 self._remover(f"{name}/{d}", client.batch_deployments, d, name),
             )
             for d in present
-            if d in deployments or not deployments
+            if d in deployments
         ]
-        if not deployments:
-            items.append(
-                Item(
-                    f"batch endpoint {name}",
-                    self._remover(f"endpoint {name}", client.batch_endpoints, name),
-                )
-            )
-        return items
 
     def compute(self, name: str) -> list[Item]:
         """A compute cluster; its smallest number of nodes runs all the time."""

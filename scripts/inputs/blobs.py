@@ -6,6 +6,8 @@ import io
 import os
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 from urllib.parse import unquote, urlsplit
@@ -38,6 +40,23 @@ OF_ONE_BLOB = "AuthorizationPermissionMismatch"  # a blob's own access control l
 EMULATOR_HOST = re.compile(r"localhost|[\d.]+|\[.*\]")  # with the account as the first folder
 
 
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """A blob as it was listed.
+
+    Attributes:
+        name: Its path below the folder.
+        size: In bytes.
+        etag: Changes with its content.
+        modified: When it was written.
+    """
+
+    name: str
+    size: int
+    etag: str
+    modified: datetime
+
+
 class Blobs:
     """Blobs below a prefix.
 
@@ -54,6 +73,15 @@ class Blobs:
         self._folder = folder
 
     def items(self) -> Iterator[Item]:
+        """List the blobs as files to score.
+
+        Raises:
+            OperatorError: The account refuses it, or cannot be reached.
+        """
+        for blob in self.list():
+            yield Item(blob.name, partial(self.open, blob))
+
+    def list(self) -> Iterator[Blob]:
         """List the blobs page by page, in the order of their names.
 
         Raises:
@@ -66,13 +94,14 @@ class Blobs:
             ):
                 if (blob.metadata or {}).get("hdi_isfolder") != "true":
                     name = blob.name.removeprefix(self._folder)
-                    yield Item(name, partial(self._open, blob.name, blob.size, blob.etag))
+                    yield Blob(name, blob.size, blob.etag, blob.last_modified)
         except AzureError as error:
             raise _explain(error) from None
 
-    def _open(self, name: str, size: int, etag: str) -> BinaryIO:
-        blob = BlobFile(self._container.get_blob_client(name), size, etag)
-        return cast(BinaryIO, io.BufferedReader(blob, CHUNK))
+    def open(self, blob: Blob) -> BinaryIO:
+        """Open a blob for reading, as it was when it was listed."""
+        client = self._container.get_blob_client(self._folder + blob.name)
+        return cast(BinaryIO, io.BufferedReader(BlobFile(client, blob.size, blob.etag), CHUNK))
 
 
 class BlobFile(io.RawIOBase):
@@ -148,20 +177,9 @@ def open_blobs(url: str, environment: Mapping[str, str] = os.environ) -> Blobs:
         OperatorError: The address is not of a form that is known.
     """
     account_url, container, folder, sas = parse(url)
-    # The SDK's connection pool keeps ten connections, and closes those of more threads each time.
-    session = requests.Session()
-    session.mount("https://", HTTPAdapter(pool_maxsize=CONNECTIONS))
-    session.mount("http://", HTTPAdapter(pool_maxsize=CONNECTIONS))
-    options: dict[str, Any] = {
-        "transport": RequestsTransport(session=session),
-        # The SDK's own first pause is 15 s: too long for a single image.
-        "retry_policy": ExponentialRetry(
-            initial_backoff=1, increment_base=2, retry_total=RETRIES, random_jitter_range=1
-        ),
-    }
     connection = environment.get("AZURE_STORAGE_CONNECTION_STRING")
     if connection and not sas:
-        client = ContainerClient.from_connection_string(connection, container, **options)
+        client = ContainerClient.from_connection_string(connection, container, **_options())
         if client.primary_endpoint.split("?")[0] == f"{account_url}/{container}":
             return Blobs(client, folder)
     credential = (
@@ -170,7 +188,33 @@ def open_blobs(url: str, environment: Mapping[str, str] = os.environ) -> Blobs:
         or environment.get("AZURE_STORAGE_SAS_TOKEN")
         or default_credential()
     )
-    return Blobs(ContainerClient(account_url, container, credential, **options), folder)
+    return open_container(account_url, container, folder, credential)
+
+
+def open_container(account_url: str, container: str, folder: str, credential: Any) -> Blobs:
+    """Open the blobs below a prefix; nothing is sent yet.
+
+    Args:
+        account_url: Address of the account.
+        container: In it.
+        folder: Prefix, empty or with a slash at its end.
+        credential: SAS, key or credential of azure-identity.
+    """
+    return Blobs(ContainerClient(account_url, container, credential, **_options()), folder)
+
+
+def _options() -> dict[str, Any]:
+    # The SDK's connection pool keeps ten connections, and closes those of more threads each time.
+    session = requests.Session()
+    session.mount("https://", HTTPAdapter(pool_maxsize=CONNECTIONS))
+    session.mount("http://", HTTPAdapter(pool_maxsize=CONNECTIONS))
+    return {
+        "transport": RequestsTransport(session=session),
+        # The SDK's own first pause is 15 s: too long for a single image.
+        "retry_policy": ExponentialRetry(
+            initial_backoff=1, increment_base=2, retry_total=RETRIES, random_jitter_range=1
+        ),
+    }
 
 
 def parse(url: str) -> tuple[str, str, str, str]:

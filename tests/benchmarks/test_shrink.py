@@ -10,8 +10,9 @@ from scripts.local_server import ROOT
 
 def test_smaller_forms_save_bytes_and_cost_little(demo_detector: Detector) -> None:
     files = shrink.made_up_photos()[2:4]
+    right = shrink.scores(demo_detector, files)
     rows = {
-        name: shrink.measure(name, form, files, demo_detector)
+        name: shrink.measure(name, form, files, right, demo_detector)
         for name, form in shrink.forms().items()
         if name in ("what invoke sends", "short side 448", "the file itself")
     }

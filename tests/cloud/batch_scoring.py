@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import threading
 import uuid
-from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
+from pydantic import TypeAdapter
 
-from tests.cloud import batch_job, tokens
-from tests.cloud.arm import batch_endpoints, jobs
-from tests.cloud.arm.datastores import DEFAULT
-from tests.cloud.arm.references import find_asset
+from tests.cloud import batch_runs, tokens
+from tests.cloud.arm import batch_endpoints, datastores
+from tests.cloud.arm.batch_deployments import BatchDeployment, Resources
+from tests.cloud.arm.references import ASSET_ID, find_asset
+from tests.cloud.batch_job import BatchRecipe
+from tests.cloud.batch_request import JobRequest
 from tests.cloud.errors import ArmError, not_found
 from tests.cloud.resources import Resource
+from tests.cloud.schemas import parse
 from tests.cloud.scoring import DEPLOYMENT_HEADER
 from tests.cloud.state import State, current
+from tests.cloud.storage import DATASTORE_URI
 
-INPUT_TYPES = ("UriFile", "UriFolder")
+settings_of = TypeAdapter(BatchDeployment)
 blueprint = Blueprint("batch_scoring", __name__)
 
 
@@ -33,70 +36,63 @@ def invoke() -> Response:
     deployment = state.store.find(f"{endpoint.id}/deployments/{wanted}") if wanted else None
     if deployment is None:
         raise not_found(f"A deployment '{wanted}' of the endpoint '{name}'")
-    sent = (request.get_json() or {}).get("properties") or {}
-    job_name = sent.get("name") or f"batchjob-{uuid.uuid4()}"
-    recipe = _recipe(state, deployment, sent, job_name)
-    job = state.store.put(f"{jobs.COLLECTION}/{job_name}", {}, _properties(endpoint, recipe))
-    thread = threading.Thread(target=_run, args=(state, job, recipe), daemon=True)
-    state.background.append(thread)
-    thread.start()
-    answer = jsonify(job.body())
+    sent = parse(JobRequest, (request.get_json() or {}).get("properties"))
+    job = sent.name or f"batchjob-{uuid.uuid4()}"
+    step = str(uuid.uuid4())
+    answer = jsonify(
+        batch_runs.start(state, endpoint, job, step, _recipe(state, deployment, sent, step)).body()
+    )
     answer.status_code = 201
     return answer
 
 
-def _recipe(
-    state: State, deployment: Resource, sent: dict[str, Any], job: str
-) -> batch_job.BatchRecipe:
-    inputs = list((sent.get("inputData") or sent.get("InputData") or {}).values())
-    if len(inputs) != 1:
-        raise ArmError(400, "BadRequest", "A model deployment takes exactly one input.")
-    source = {key[:1].lower() + key[1:]: value for key, value in inputs[0].items()}
-    if source.get("jobInputType") not in INPUT_TYPES:
-        raise ArmError(400, "BadRequest", f"The input must be one of {INPUT_TYPES}.")
-    uri = str(source.get("uri")).rstrip("/")
-    if not state.storage.files(uri):
-        raise ArmError(400, "BadRequest", f"There is nothing at the input {uri}.")
-    properties = deployment.properties
-    code = find_asset(state, properties["codeConfiguration"]["codeId"], "code")
-    model = find_asset(state, properties["model"]["assetId"], "model")
-    output = f"azureml://datastores/{DEFAULT}/paths/azureml/{job}/score"
-    return batch_job.BatchRecipe(
+def _recipe(state: State, deployment: Resource, sent: JobRequest, step: str) -> BatchRecipe:
+    fields = {k: v for k, v in deployment.properties.items() if k != "provisioningState"}
+    own = settings_of.validate_python(fields)
+    assert own.code_configuration is not None
+    code = find_asset(state, own.code_configuration.code_id, "code")
+    model = find_asset(state, own.model.asset_id, "model")
+    ((input_name, given),) = sent.input_data.items()
+    retries = sent.retry_settings or own.retry_settings
+    threshold = sent.error_threshold
+    nodes = (
+        sent.compute.instance_count or own.resources.instance_count or Resources().instance_count
+    )
+    default = f"azureml://datastores/{datastores.DEFAULT}/paths/azureml/{step}/score"
+    output = sent.output_uri or default
+    _require_datastore(output)
+    return BatchRecipe(
         code_uri=code.properties["codeUri"],
-        script=properties["codeConfiguration"]["scoringScript"],
+        script=own.code_configuration.scoring_script,
         model_uri=model.properties["modelUri"],
         model_path="/".join(model.id.split("/")[-3::2]),
-        variables=properties["environmentVariables"],
-        input_uri=uri,
-        mini_batch_size=sent.get("miniBatchSize", properties["miniBatchSize"]),
-        error_threshold=sent.get("errorThreshold", properties["errorThreshold"]),
-        output_uri=f"{output}/{sent.get('outputFileName', properties['outputFileName'])}",
+        variables=own.environment_variables,
+        input_name=input_name,
+        input_uri=_input_uri(state, given.uri),
+        output_uri=output,
+        output_file=(sent.output_file_name or own.output_file_name)
+        if own.output_action == "AppendRow"
+        else None,
+        mini_batch_size=sent.mini_batch_size or own.mini_batch_size,
+        error_threshold=own.error_threshold if threshold is None else threshold,
+        max_retries=retries.max_retries,
+        timeout=retries.timeout.total_seconds(),
+        workers=nodes * own.max_concurrency_per_instance,
+        seconds=state.mini_batch_seconds,
     )
 
 
-def _properties(endpoint: Resource, recipe: batch_job.BatchRecipe) -> dict[str, Any]:
-    return {
-        "jobType": "Pipeline",
-        "status": "Running",
-        "experimentName": "batch",
-        "displayName": "batch",
-        "properties": {"endpoint": endpoint.name},
-        "tags": {},
-        "services": {},
-        "inputs": {},
-        "jobs": {},
-        "settings": {},
-        "outputs": {"score": {"jobOutputType": "uri_file", "uri": recipe.output_uri}},
-    }
+def _input_uri(state: State, uri: str) -> str:
+    if ASSET_ID.fullmatch(uri):
+        uri = find_asset(state, uri, "data").properties["dataUri"]
+    uri = uri.rstrip("/")
+    _require_datastore(uri)
+    if not state.storage.files(uri):
+        raise ArmError(400, "BadRequest", f"There is nothing at the input {uri}.")
+    return uri
 
 
-def _run(state: State, job: Resource, recipe: batch_job.BatchRecipe) -> None:
-    try:
-        batch_job.run(recipe, state.storage, state.new_folder())
-    except Exception as error:
-        job.properties["properties"]["error"] = str(error)
-        job.properties["status"] = "Failed"
-        if not isinstance(error, batch_job.BatchJobError):
-            raise
-    else:
-        job.properties["status"] = "Completed"
+def _require_datastore(uri: str) -> None:
+    """Refuse an address of a datastore that does not exist."""
+    if match := DATASTORE_URI.match(uri):
+        datastores.named(match[1])

@@ -1,4 +1,4 @@
-"""The regional hosts: where services and registries are, a registry's assets, a batch's jobs."""
+"""The regional hosts: where services and registries are, a registry's assets, jobs and runs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Blueprint, request
 
-from tests.cloud import names, tokens
+from tests.cloud import names, run_history, tokens
 from tests.cloud.arm import assets, batch_endpoints, checks, jobs
 from tests.cloud.errors import ArmError, not_found
 from tests.cloud.state import REGISTRY, REGISTRY_ID, WORKSPACE, current
@@ -67,4 +67,4 @@ def blueprints() -> list[Blueprint]:
     parts = [data_references, assets.blueprint("registry_assets", REGISTRY_ID, f"/{PREFIX}")]
     for part in parts:
         part.before_request(checks.check_request)
-    return [discovery, *parts]
+    return [discovery, *run_history.blueprints(), *parts]

@@ -20,6 +20,7 @@ from tests.cloud.storage import Storage
 from tests.cloud.traffic import Traffic
 
 if TYPE_CHECKING:
+    from tests.cloud.batch_job import BatchJob
     from tests.cloud.container import Container
 
 WORKSPACE = Workspace(
@@ -60,6 +61,9 @@ class State:
         quota: Limits in cores by family of machines; a family that is not named has none.
         role_assignments: As ARM shows them; see `arm.authorization.assignment`.
         background: Threads of batch jobs and of mirrored requests.
+        batch_jobs: Those under way, by name.
+        node_seconds: How long a batch job waits for a node.
+        mini_batch_seconds: How long each mini-batch takes, at least.
         traffic: What the scoring hosts answered.
         folder: Where deployments are laid out.
     """
@@ -77,6 +81,9 @@ class State:
     quota: dict[str, int] = field(default_factory=dict)
     role_assignments: list[dict[str, Any]] = field(default_factory=list)
     background: list[threading.Thread] = field(default_factory=list)
+    batch_jobs: dict[str, BatchJob] = field(default_factory=dict)
+    node_seconds: float = 0.0
+    mini_batch_seconds: float = 0.0
     traffic: Traffic = field(default_factory=Traffic)
     folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="cloud-")))
 
@@ -110,6 +117,8 @@ class State:
     def close(self) -> None:
         """End everything."""
         self.operations.close()
+        for job in list(self.batch_jobs.values()):
+            job.cancelled.set()
         self.finish()
         with ThreadPoolExecutor() as pool:
             list(pool.map(self.stop_container, list(self.containers)))

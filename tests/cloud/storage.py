@@ -61,6 +61,13 @@ class Storage:
         """Address of a container, as clients see it."""
         return f"https://{HOST}/{container}"
 
+    def signed_url(self, uri: str) -> str:
+        """The https address of one blob, signed."""
+        located = self.locate(uri)
+        assert located is not None, uri
+        container, path = located
+        return f"{self.url(container)}/{path}?{self.sas(container)}"
+
     def upload_reference(self) -> dict[str, Any]:
         """A new container and the signed address at which one may upload into it."""
         url = self.url(container := self.new_container("upload"))
@@ -96,6 +103,17 @@ class Storage:
             target.parent.mkdir(parents=True, exist_ok=True)
             with target.open("wb") as file:
                 client.download_blob(name).readinto(file)
+
+    def mount(self, uri: str, folder: Path) -> None:
+        """Copy what is below an address into a folder; the address may be that of one file."""
+        located = self.locate(uri)
+        assert located is not None, uri
+        container, path = located
+        for name in self.files(uri):
+            target = folder / (name.removeprefix(path).lstrip("/") or Path(name).name)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with target.open("wb") as file:
+                self._client(container).download_blob(name).readinto(file)
 
     def read(self, uri: str) -> bytes:
         """The content of one blob."""

@@ -20,7 +20,13 @@ from azure.ai.ml.entities import (
     ManagedOnlineEndpoint,
     ModelBatchDeployment,
 )
-from azure.ai.ml.entities._load_functions import load_model_batch_deployment
+from azure.ai.ml.entities._deployment.pipeline_component_batch_deployment import (
+    PipelineComponentBatchDeployment,
+)
+from azure.ai.ml.entities._load_functions import (
+    load_model_batch_deployment,
+    load_pipeline_component_batch_deployment,
+)
 
 from nsfw_detector.settings import Settings
 from nsfw_detector.threads import CONCURRENT_REQUESTS, SERVER_THREADS
@@ -29,6 +35,7 @@ from scripts.local_server import ROOT
 
 ENDPOINTS = sorted((ROOT / "endpoints").glob("*.yml"))
 DEPLOYMENTS = sorted((ROOT / "deployments").glob("*.yml"))
+WITH_SCRIPT = [path for path in DEPLOYMENTS if "pipeline" not in path.stem]
 ONLINE = [path for path in DEPLOYMENTS if "batch" not in path.stem]
 TYPES: dict[str, tuple[Any, type]] = {
     "endpoints/batch": (load_batch_endpoint, BatchEndpoint),
@@ -37,6 +44,10 @@ TYPES: dict[str, tuple[Any, type]] = {
     "endpoints/online-aad": (load_online_endpoint, ManagedOnlineEndpoint),
     "deployments/batch-cpu": (load_model_batch_deployment, ModelBatchDeployment),
     "deployments/batch-gpu": (load_model_batch_deployment, ModelBatchDeployment),
+    "deployments/batch-pipeline": (
+        load_pipeline_component_batch_deployment,
+        PipelineComponentBatchDeployment,
+    ),
     "deployments/kubernetes-cpu": (load_online_deployment, KubernetesOnlineDeployment),
     "deployments/online-cpu": (load_online_deployment, ManagedOnlineDeployment),
     "deployments/online-gpu": (load_online_deployment, ManagedOnlineDeployment),
@@ -58,7 +69,7 @@ def test_the_sdk_takes_it_for_what_it_is(path: Path) -> None:
     assert type(load(path)) is kind
 
 
-@pytest.mark.parametrize("path", DEPLOYMENTS, ids=_name)
+@pytest.mark.parametrize("path", WITH_SCRIPT, ids=_name)
 def test_its_variables_reach_the_service(path: Path) -> None:
     load, _ = TYPES[_name(path)]
     sent = load(path)._to_rest_object("westeurope").properties.environment_variables
@@ -101,3 +112,12 @@ def test_limits_in_the_file_are_the_defaults(path: Path) -> None:
 def test_deployments_belong_to_endpoints_that_are_here(path: Path) -> None:
     names = {_content(p)["name"] for p in ENDPOINTS}
     assert _content(path).get("endpoint_name", _content(path)["name"]) in names
+
+
+def test_the_pipelines_component_comes_with_it() -> None:
+    loaded: Any = load_pipeline_component_batch_deployment(
+        ROOT / "deployments" / "batch-pipeline.yml"
+    )
+    assert list(loaded.component.jobs) == ["score", "summarise", "sample_for_review"]
+    clusters = {_content(path)["name"] for path in (ROOT / "compute").glob("*.yml")}
+    assert loaded.settings["default_compute"] in clusters

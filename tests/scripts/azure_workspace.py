@@ -14,8 +14,8 @@ from azure.ai.ml import MLClient
 from azure.ai.ml.entities import BuildContext, Environment, ManagedOnlineEndpoint, Model
 
 from nsfw_detector.checkpoint import Checkpoint
-from scripts.azure.deploying import ensure_deployed
-from scripts.azure.deployment_file import pin_versions, read_deployment
+from scripts.azure.deployment.deploying import ensure_deployed
+from scripts.azure.deployment.file import pin_versions, read_deployment
 from scripts.azure.workspace import connect
 from scripts.local_server import ROOT
 from tests.cloud.cloud import Cloud

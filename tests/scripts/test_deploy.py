@@ -237,6 +237,13 @@ def test_the_repository_s_own_file_passes_its_checks(cloud: Cloud, tmp_path: Pat
     assert client.online_endpoints.get(ENDPOINT).traffic == {"blue": 100}
 
 
+def test_a_pipeline_is_the_clis(cloud: Cloud) -> None:
+    done = run_script(cloud, "scripts.deploy", "deployments/batch-pipeline.yml")
+    assert done.returncode == 1
+    assert "az ml batch-deployment create --file deployments/batch-pipeline.yml" in done.stderr
+    assert not [sent for sent in cloud.requests if sent.method != "GET"]
+
+
 def test_batch_deployments(cloud: Cloud, tmp_path: Path) -> None:
     client = furnish(cloud, tmp_path)
     client.batch_endpoints.begin_create_or_update(BatchEndpoint(name="nightly")).result()
@@ -268,6 +275,11 @@ def test_batch_deployments(cloud: Cloud, tmp_path: Path) -> None:
     missing = run_script(cloud, *command, "--endpoint", "weekly")
     assert missing.returncode == 1
     assert "no batch endpoint `weekly`" in missing.stderr
+
+    gone = run_script(cloud, "scripts.delete", "nightly", "--batch", "--yes")
+    assert gone.returncode == 0, gone.stderr
+    assert "batch endpoint nightly with cpu, next" in gone.stdout
+    assert not cloud.exists("batchEndpoints/nightly")
 
 
 def note_operation(cloud: Cloud) -> None:

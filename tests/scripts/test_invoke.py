@@ -16,9 +16,9 @@ import pytest
 from PIL import Image
 
 from scripts import invoke
-from scripts.azure import patience
 from scripts.azure.errors import OperatorError
-from scripts.azure.scoring_errors import ScoringError
+from scripts.azure.scoring import patience
+from scripts.azure.scoring.errors import ScoringError
 from scripts.azure.workspace import connect
 from scripts.local_server import ROOT, LocalServer
 from tests.cloud.cloud import Cloud

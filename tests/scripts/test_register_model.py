@@ -15,9 +15,9 @@ import pytest
 
 from nsfw_detector import Detector
 from nsfw_detector.checkpoint import Checkpoint
-from scripts.azure.model_card import DEMO_WARNING
-from scripts.azure.model_facts import DEMO, gather
-from scripts.azure.model_registry import versions
+from scripts.azure.models.card import DEMO_WARNING
+from scripts.azure.models.facts import DEMO, gather
+from scripts.azure.models.registry import versions
 from scripts.azure.workspace import connect, connect_registry
 from scripts.local_server import ROOT
 from tests.cloud.cloud import Cloud
@@ -201,9 +201,10 @@ def test_mlflow_format(cloud: Cloud, own: Path) -> None:
     for _ in range(2):
         succeed(cloud, own, "--format", "mlflow")
     succeed(cloud, own, "--format", "mlflow", "--flavour", "batch")
-    (online,) = models(cloud, "nsfw-image-detector-mlflow")
-    (batch,) = models(cloud, "nsfw-image-detector-mlflow-batch")
-    assert online.type == batch.type == "mlflow_model"
+    succeed(cloud, own, "--format", "mlflow", "--flavour", "spark")
+    for name in ("mlflow", "mlflow-batch", "mlflow-spark"):
+        (model,) = models(cloud, f"nsfw-image-detector-{name}")
+        assert model.type == "mlflow_model"
     assert any(sent.path.endswith("MLmodel") for sent in cloud.requests)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from azure.ai.ml import MLClient
 
-from scripts.azure.traffic import set_traffic
+from scripts.azure.deployment.traffic import set_traffic
 from tests.cloud.cloud import Cloud
 from tests.scripts.azure_workspace import (
     ENDPOINT,

@@ -41,10 +41,9 @@ def check_assets(context: Context) -> Iterator[Finding]:
 
 def check_compute(context: Context) -> Iterator[Finding]:
     """Look up the cluster of a batch deployment."""
-    name = context.document.get("compute")
-    if context.document.kind != "batch" or not isinstance(name, str):
+    name = context.document.compute
+    if context.document.kind != "batch" or name is None:
         return
-    name = name.removeprefix("azureml:")
     try:
         compute = context.client.compute.get(name)
     except ResourceNotFoundError:

@@ -78,6 +78,17 @@ class Document:
         """Where settings of a batch deployment are: below ``settings.`` if it has a `type`."""
         return "settings." if self.kind == "batch" and "type" in self.content else ""
 
+    @property
+    def is_pipeline(self) -> bool:
+        """Whether it is a deployment of a pipeline, which has no code, model or environment."""
+        return self.kind == "batch" and self.content.get("type") == "pipeline"
+
+    @property
+    def compute(self) -> str | None:
+        """Name of the cluster that runs a batch deployment's jobs."""
+        name = self.get("settings.default_compute" if self.is_pipeline else "compute")
+        return name.removeprefix("azureml:") if isinstance(name, str) else None
+
     def error(self, what: str, why: str, how: str) -> Finding:
         """A finding that would make the deployment fail or serve wrongly."""
         return Finding("error", f"{self.path}: {what}", why, how)
@@ -105,7 +116,8 @@ def _kind(content: dict[str, Any]) -> Kind:
     if content.get("type") == "kubernetes" or "kubernetes" in schema:
         return "kubernetes"
     if "endpoint_name" in content:  # a deployment: only those of batch endpoints name their compute
-        return "batch" if "compute" in content or "batch" in schema else "managed"
+        is_batch = "compute" in content or content.get("type") == "pipeline" or "batch" in schema
+        return "batch" if is_batch else "managed"
     if "defaults" in content or "batch" in schema:
         return "batch"
     return "kubernetes" if "compute" in content else "managed"

@@ -36,10 +36,15 @@ def _loader(document: Document) -> Any:
     )
 
     # The public loader of batch deployments does not know `type: model` with `settings`.
-    from azure.ai.ml.entities._load_functions import load_model_batch_deployment
+    from azure.ai.ml.entities._load_functions import (
+        load_model_batch_deployment,
+        load_pipeline_component_batch_deployment,
+    )
 
     if "endpoint_name" not in document.content:
         return load_batch_endpoint if document.kind == "batch" else load_online_endpoint
+    if document.is_pipeline:
+        return load_pipeline_component_batch_deployment
     if document.kind == "batch":
         return load_model_batch_deployment if document.settings else load_batch_deployment
     return load_online_deployment

@@ -14,6 +14,7 @@ from scripts.azure.checks.load import check_load
 from scripts.azure.checks.loading import check_loading
 from scripts.azure.checks.model import check_model
 from scripts.azure.checks.names import check_names
+from scripts.azure.checks.pipeline import check_pipeline
 from scripts.azure.checks.privacy import check_privacy
 from scripts.azure.checks.probes import check_probes
 from scripts.azure.checks.ranges import check_ranges
@@ -35,6 +36,7 @@ DEPLOYMENT: tuple[Check, ...] = (
     check_model,
     check_environment,
 )
+PIPELINE: tuple[Check, ...] = (check_loading, check_names, check_pipeline)
 ENDPOINT: tuple[Check, ...] = (check_loading, check_names, check_authentication, check_traffic)
 
 
@@ -70,6 +72,7 @@ def _check(
                 "Name a YAML file such as those in deployments/ and endpoints/.",
             )
         ]
+    checks = PIPELINE if document.is_pipeline else checks
     findings = [finding for check in checks for finding in check(document)]
     if not any(finding.severity == "error" for finding in findings):
         findings.append(document.ok("no mistake found"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from nsfw_detector.settings import Settings
 from scripts.azure.checks.document import Document
 from scripts.azure.checks.hardware import uses_gpu
 from scripts.azure.findings import Finding
@@ -59,17 +60,27 @@ def _check_batch(document: Document) -> Iterator[Finding]:
             "Each process holds its own copy of the model and computes on all cores.",
             "1: one process already uses the whole node.",
         )
+    if document.get(f"{settings}output_action", "append_row") != "summary_only":
+        yield document.warning(
+            f"{settings}output_action is append_row",
+            "Beside the table that score.py writes, every row goes into predictions.csv as a line "
+            "of JSON, and the job fails if that file is there already.",
+            "summary_only.",
+        )
     if uses_gpu(document):
         return
-    frames = _number(document.variables.get("MAX_FRAMES", "3"))
+    frames = max(
+        _number(document.variables.get(name.upper(), str(Settings.model_fields[name].default)))
+        for name in ("max_frames", "max_video_frames")
+    )
     files = document.number(f"{settings}mini_batch_size", 10)
     timeout = document.number(f"{settings}retry_settings.timeout", 30)
     needed = files * frames * SLOW_SECONDS
     if timeout < needed:
         yield document.error(
             f"{settings}retry_settings.timeout is {timeout} s for {files} files",
-            f"Animations of {frames} scored frames at {SLOW_SECONDS:g} s each take {needed:.0f} s; "
-            "then the mini-batch is repeated, and fails.",
+            f"Videos or animations of {frames} scored frames at {SLOW_SECONDS:g} s each take "
+            f"{needed:.0f} s; then the mini-batch is repeated, and fails.",
             f"{needed * 2:.0f} s, or fewer files.",
         )
 

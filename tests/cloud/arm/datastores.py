@@ -24,17 +24,22 @@ def list_all() -> dict[str, Any]:
 
 @blueprint.get("/<name>")
 def get(name: str) -> dict[str, Any]:
-    return _named(name).body()
+    return named(name).body()
 
 
 @blueprint.post("/<name>/listSecrets")
 def secrets(name: str) -> dict[str, Any]:
-    _named(name)
+    named(name)
     storage = current().storage
     return {"secretsType": "Sas", "sasToken": storage.sas(storage.container)}
 
 
-def _named(name: str) -> Resource:
+def named(name: str) -> Resource:
+    """The datastore of a name.
+
+    Raises:
+        ArmError: 404, if there is none.
+    """
     if name != DEFAULT:
         raise not_found(f"The datastore '{name}'")
     return _default()

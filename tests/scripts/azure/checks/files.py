@@ -24,6 +24,8 @@ def changed(folder: Path, file: str, changes: dict[str, Any]) -> Path:
     content = yaml.safe_load((ROOT / f"{file}.yml").read_text(encoding="utf-8"))
     if "code_configuration" in content:
         content["code_configuration"]["code"] = str(ROOT)
+    if "component" in content:
+        content["component"] = str((ROOT / file).parent / content["component"])
     for dotted, value in changes.items():
         *above, name = dotted.split(".")
         target = content

@@ -16,6 +16,7 @@ CPU, GPU, K8S, BATCH, BATCH_GPU = (
     f"deployments/{name}"
     for name in ("online-cpu", "online-gpu", "kubernetes-cpu", "batch-cpu", "batch-gpu")
 )
+PIPELINE = "deployments/batch-pipeline"
 V = "environment_variables"
 R = "request_settings"
 SEEDED: list[tuple[str, dict[str, Any], str, str]] = [
@@ -110,7 +111,13 @@ SEEDED: list[tuple[str, dict[str, Any], str, str]] = [
     (K8S, {"resources.limits.cpu": "1500m"}, "warning", "limits.cpu is 1500m"),
     (BATCH, {"settings.error_threshold": -1}, "warning", "error_threshold is -1"),
     (BATCH, {"settings.max_concurrency_per_instance": 4}, "warning", "max_concurrency"),
-    (BATCH, {"settings.retry_settings.timeout": 383}, "error", "timeout is 383 s for 64 files"),
+    (PIPELINE, {"component": "gone.yml"}, "error", "SDK refuses"),
+    (PIPELINE, {"name": "x"}, "error", "no name that Azure accepts"),
+    (PIPELINE, {"settings.defualt_compute": "a"}, "error", "defualt_compute is no setting"),
+    (PIPELINE, {"settings": GONE}, "error", "default_compute is missing"),
+    (BATCH, {"settings.retry_settings.timeout": 4095}, "error", "timeout is 4095 s for 64 files"),
+    (BATCH, {f"settings.{V}.MAX_VIDEO_FRAMES": "64"}, "error", "timeout is 4500 s"),
+    (BATCH, {"settings.output_action": GONE}, "warning", "output_action is append_row"),
 ]  # fmt: skip
 SEEDED_ENDPOINTS: list[tuple[str, dict[str, Any], str, str]] = [
     ("online", {"name": "my_endpoint"}, "error", "name 'my_endpoint'"),
@@ -168,10 +175,17 @@ def test_a_mistake_in_an_endpoint_is_found(
         (CPU, {"model": "azureml://registries/ours/models/nsfw-image-detector/versions/3"}),
         (GPU, {"instance_type": "STANDARD_NC24ADS_A100_V4", f"{V}.PRECISION": "bf16"}),
         (K8S, {"resources": GONE}),
-        (BATCH_GPU, {f"settings.{V}.ENGINE": "auto", "settings.mini_batch_size": 64}),
+        (BATCH_GPU, {f"settings.{V}.ENGINE": "auto", "settings.mini_batch_size": 14}),
         (K8S, {"environment": "azureml:nsfw-image-detector-gpu@latest", f"{V}.ENGINE": "auto"}),
-        (BATCH, {"settings.retry_settings.timeout": 384}),
-        (BATCH, {"settings.mini_batch_size": 1, "settings.retry_settings": GONE}),
+        (BATCH, {"settings.retry_settings.timeout": 4096}),
+        (
+            BATCH,
+            {
+                "settings.mini_batch_size": 1,
+                "settings.retry_settings": GONE,
+                f"settings.{V}.MAX_VIDEO_FRAMES": "15",
+            },
+        ),
     ],
     ids=_ids,
 )

@@ -1,0 +1,1 @@
+"""Jobs of a batch endpoint: submitted, watched, their results fetched."""

@@ -1,0 +1,1 @@
+"""From a deployment's file to a healthy deployment."""

@@ -1,0 +1,1 @@
+"""Many images through the client: inputs, order, outputs, going on where a run stopped."""

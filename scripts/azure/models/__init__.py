@@ -1,0 +1,1 @@
+"""What is registered: the folder, its card, its facts, its versions."""

@@ -1,0 +1,1 @@
+"""Moving traffic from one deployment to another, watched."""
