@@ -19,7 +19,7 @@ serve: .venv/ready $(if $(wildcard $(MODEL)),,.venv/hub) ## Serve MODEL=<folder 
 	@.venv/bin/python -m scripts.serve $(MODEL) --port $(PORT)
 
 test: .venv-dev/ready .venv-dev/azurite lint typecheck ## Lint, type-check and run all tests
-	.venv-dev/bin/python -m pytest
+	.venv-dev/bin/python -m pytest -n 2 --dist loadfile
 
 lint: .venv-dev/ready
 	.venv-dev/bin/ruff check .
