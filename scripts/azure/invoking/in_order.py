@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from multiprocessing.pool import ThreadPool
+from multiprocessing.pool import AsyncResult, ThreadPool
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -24,7 +24,7 @@ def in_order(work: Callable[[T], R], items: Iterable[T], concurrency: int) -> It
     """
     # Its threads, unlike those of concurrent.futures, do not hold up the end of the process.
     with ThreadPool(concurrency) as pool:
-        pending = deque()  # type: ignore[var-annotated]
+        pending: deque[AsyncResult[R]] = deque()
         for item in items:
             pending.append(pool.apply_async(work, (item,)))
             while pending and (pending[0].ready() or len(pending) >= AHEAD * concurrency):
