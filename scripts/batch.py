@@ -37,7 +37,7 @@ from scripts.azure.batch.source import find_source
 from scripts.azure.batch.watch import Total, watch
 from scripts.azure.command import new_parser, run
 from scripts.azure.datastore import open_datastore
-from scripts.azure.workspace import add_workspace_arguments, connect, find_workspace
+from scripts.azure.workspace import add_workspace_arguments, find_workspace, open_workspace
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient
@@ -50,7 +50,7 @@ def main() -> int:
     options = parse()
     folder: Path | None = options.download
     known = claim(folder, options.job) if folder else None
-    client = connect(find_workspace(options))
+    client = open_workspace(find_workspace(options))
     if options.job:
         record = known or Record(options.job)
         job = BatchJob(client, record.job)

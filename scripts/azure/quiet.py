@@ -10,7 +10,10 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def quiet_uploads() -> Iterator[None]:
-    """Around an upload: without a terminal, its control characters and blank lines go nowhere."""
+    """Around an upload: without a terminal, its control characters and blank lines go nowhere.
+
+    The SDK's own `show_progress=False` is no way: after an upload that fails it waits for ever.
+    """
     if sys.stderr.isatty():
         yield
         return

@@ -11,7 +11,6 @@ import argparse
 import configparser
 import json
 import os
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,7 +109,6 @@ def connect(workspace: Workspace) -> MLClient:
         workspace.resource_group,
         workspace.name,
         enable_telemetry=False,
-        show_progress=sys.stderr.isatty(),
     )
 
 
@@ -152,7 +150,6 @@ def connect_registry(registry: str, workspace: Workspace) -> MLClient:
         workspace.resource_group,
         registry_name=registry,
         enable_telemetry=False,
-        show_progress=sys.stderr.isatty(),
     )
 
 

@@ -22,6 +22,7 @@ OF_OTHER_IMAGES = {"torch", "timm", "torchvision"}
 
 SCRIPTS = (
     "register_model", "provision", "doctor", "deploy", "invoke", "rollout", "autoscale", "delete",
+    "batch",
 )  # fmt: skip
 
 
