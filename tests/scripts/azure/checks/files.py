@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,13 @@ import yaml
 
 from scripts.local_server import ROOT
 
-GONE = object()
-"""In place of a value: the field is left out."""
+
+class _Mark(Enum):
+    GONE = "gone"
+
+
+GONE = _Mark.GONE
+"""In place of a value: the field is left out. An enum, for the same test ids in every process."""
 
 
 def changed(folder: Path, file: str, changes: dict[str, Any]) -> Path:
