@@ -18,7 +18,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scripts.azure.command import new_parser, run
+from scripts.azure.command import run
 from scripts.azure.deployment import batch_default, preflight
 from scripts.azure.deployment.deploying import ensure_deployed, get_deployment, is_current, state_of
 from scripts.azure.deployment.file import (
@@ -31,6 +31,7 @@ from scripts.azure.deployment.smoke import SAMPLES, find_images, smoke_test
 from scripts.azure.deployment.traffic import Traffic, get_endpoint, live, set_traffic, shift, show
 from scripts.azure.scoring.client import connect_endpoint
 from scripts.azure.workspace import add_workspace_arguments, find_workspace, open_workspace
+from scripts.command import new_parser
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient

@@ -20,13 +20,12 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scripts.azure.command import new_parser, run
+from scripts.azure.command import run
 from scripts.azure.deployment import preflight
 from scripts.azure.deployment.deploying import state_of
 from scripts.azure.deployment.file import pin_versions, read_deployment
 from scripts.azure.deployment.smoke import SAMPLES, find_images, smoke_test
 from scripts.azure.deployment.traffic import get_endpoint, live, show
-from scripts.azure.errors import OperatorError
 from scripts.azure.rollout.agreement import compare, render, write_report
 from scripts.azure.rollout.metrics import RequestMetrics, connect_monitor
 from scripts.azure.rollout.rolling import Rollout, begin, find_way_back, is_done, roll, take_back
@@ -38,7 +37,9 @@ from scripts.azure.workspace import (
     find_workspace,
     open_workspace,
 )
+from scripts.command import new_parser
 from scripts.deploy import bring_up
+from scripts.errors import OperatorError
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient

@@ -37,8 +37,8 @@ from nsfw_detector.batch.parts import require_pyarrow
 from nsfw_detector.batch.rows import SCHEMA_VERSION
 from nsfw_detector.batch.summary import Summary, Throughput
 from nsfw_detector.policy import DEFAULT_POLICY
-from scripts.azure.command import new_parser, run
-from scripts.azure.errors import OperatorError
+from scripts.command import new_parser, run
+from scripts.errors import OperatorError
 from scripts.fetch_model import resolve_model
 from scripts.inputs import Input, open_input
 from scripts.name_set import digest

@@ -1,4 +1,4 @@
-"""The errors of the scripts that work on Azure: what went wrong, and what to do next."""
+"""What the errors of Azure's SDK mean, in plain words."""
 
 from __future__ import annotations
 
@@ -10,19 +10,7 @@ from azure.core.exceptions import (
     ServiceRequestError,
 )
 
-
-class OperatorError(Exception):
-    """A step could not be done. Ends a script with status 1, without a traceback.
-
-    Args:
-        what: What was wrong, naming the thing it is about.
-        remedy: What the person can do next.
-    """
-
-    def __init__(self, what: str, remedy: str) -> None:
-        super().__init__(f"{what}\n{remedy}")
-        self.what = what
-        self.remedy = remedy
+from scripts.errors import OperatorError
 
 
 def explain(error: Exception) -> OperatorError:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scripts.azure.errors import OperatorError
+from scripts.errors import OperatorError
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient

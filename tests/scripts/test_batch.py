@@ -27,9 +27,9 @@ from scripts.azure.batch.order import place_order
 from scripts.azure.batch.source import find_source
 from scripts.azure.deployment.deploying import ensure_deployed
 from scripts.azure.deployment.file import pin_versions, read_deployment
-from scripts.azure.errors import OperatorError
 from scripts.azure.workspace import connect
 from scripts.batch import ENDPOINT
+from scripts.errors import OperatorError
 from scripts.local_server import ROOT
 from tests.cloud.cloud import Cloud
 from tests.conftest import SAMPLES

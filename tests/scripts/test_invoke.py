@@ -16,10 +16,10 @@ import pytest
 from PIL import Image
 
 from scripts import invoke
-from scripts.azure.errors import OperatorError
 from scripts.azure.scoring import patience
 from scripts.azure.scoring.errors import ScoringError
 from scripts.azure.workspace import connect
+from scripts.errors import OperatorError
 from scripts.local_server import ROOT, LocalServer
 from tests.cloud.cloud import Cloud
 from tests.scripts.azure.deployed import ENDPOINT, deploy

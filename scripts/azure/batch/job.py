@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from azure.core.exceptions import ResourceNotFoundError
 
-from scripts.azure.errors import OperatorError
+from scripts.errors import OperatorError
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient

@@ -11,7 +11,7 @@ from azure.core.exceptions import ResourceNotFoundError
 from scripts.azure.batch.source import Source
 from scripts.azure.datastore import open_datastore, split_address
 from scripts.azure.deployment.batch_default import get_endpoint
-from scripts.azure.errors import OperatorError
+from scripts.errors import OperatorError
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient

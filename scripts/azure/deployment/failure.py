@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from azure.core.exceptions import AzureError, HttpResponseError, ResourceNotFoundError
 
 from scripts.azure.deployment.diagnosis import diagnose
-from scripts.azure.errors import OperatorError
 from scripts.azure.workspace import credential
+from scripts.errors import OperatorError
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient

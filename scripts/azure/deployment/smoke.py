@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from scripts.azure.errors import OperatorError
 from scripts.azure.scoring.client import Scored
+from scripts.errors import OperatorError
 from scripts.local_server import ROOT
 
 SAMPLES = ROOT / "samples"

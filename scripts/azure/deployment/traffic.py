@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 
 from scripts.azure.conflicts import WAITS, wait_out
-from scripts.azure.errors import OperatorError
+from scripts.errors import OperatorError
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient

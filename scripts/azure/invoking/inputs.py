@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from scripts.azure.errors import OperatorError
+from scripts.errors import OperatorError
 
 STDIN = "-"
 SUFFIXES = (

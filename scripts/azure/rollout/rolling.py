@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 from scripts.azure.deployment.traffic import Traffic, get_endpoint, live, set_traffic, shift, show
-from scripts.azure.errors import OperatorError
+from scripts.errors import OperatorError
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient

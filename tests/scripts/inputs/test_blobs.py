@@ -15,7 +15,7 @@ from nsfw_detector import Detector
 from nsfw_detector.batch import score_items
 from nsfw_detector.errors import DetectorError, ImageError, ImageUnavailableError
 from nsfw_detector.results import Detection
-from scripts.azure.errors import OperatorError
+from scripts.errors import OperatorError
 from scripts.inputs import blobs, open_input
 from scripts.inputs.blobs import BlobFile, open_blobs, parse
 from scripts.results_folder import TRIED_AGAIN

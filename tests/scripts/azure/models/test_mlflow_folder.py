@@ -24,11 +24,11 @@ from PIL import Image
 from nsfw_detector import Detector
 from nsfw_detector.checkpoint import Checkpoint
 from nsfw_detector.results import Detection
-from scripts.azure.errors import OperatorError
 from scripts.azure.models import facts as model_facts
 from scripts.azure.models import folder as model_folder
 from scripts.azure.models import mlflow_folder
 from scripts.azure.models.mlflow_signature import Flavour
+from scripts.errors import OperatorError
 from scripts.local_server import ROOT, Server, free_port
 
 DEMO = ROOT / "models" / "demo"

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from azure.ai.ml import MLClient
 
-from scripts.azure.errors import OperatorError
 from scripts.azure.scoring import authorization, patience
 from scripts.azure.scoring.authorization import Authorization
 from scripts.azure.scoring.client import ScoringClient, ScoringError, connect_endpoint
 from scripts.azure.workspace import connect
+from scripts.errors import OperatorError
 from scripts.local_server import ROOT, LocalServer
 from tests.cloud.cloud import Cloud
 from tests.scripts.azure.deployed import ENDPOINT, deploy, make_endpoint
