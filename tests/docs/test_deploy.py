@@ -13,11 +13,11 @@ import pytest
 import yaml
 from azure.ai.ml import load_online_deployment
 
+from benchmarks.update_readme import part
 from scripts.azure.checks.hardware import SIZES, quota_cores
 from scripts.azure.deployment.diagnosis import SAID_BY_AZURE, SAID_BY_THE_CONTAINER
 from scripts.azure.workspace import connect
 from scripts.local_server import ROOT
-from scripts.update_readme import part
 from tests.cloud.arm.authorization import assignment
 from tests.cloud.cloud import Cloud
 from tests.docs.blocks import Page, check_command, check_link, check_shown, shown_commands

@@ -3,7 +3,7 @@
 Each part stands between two comments, ``<!-- name -->`` and ``<!-- end of name -->``.
 
 Example:
-    python -m scripts.update_readme
+    python -m benchmarks.update_readme
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def update(path: Path) -> None:
 if __name__ == "__main__":
     argparse.ArgumentParser(
         description=(__doc__ or "").split("\n\n")[0],
-        epilog="example: python -m scripts.update_readme",
+        epilog="example: python -m benchmarks.update_readme",
     ).parse_args()
     for page in PARTS:
         update(page)
