@@ -27,8 +27,12 @@ from scripts.azure.autoscaling import (
     setting_name,
 )
 from scripts.azure.command import run
-from scripts.azure.rollout.metrics import connect_monitor
-from scripts.azure.workspace import add_workspace_arguments, find_workspace, open_workspace
+from scripts.azure.workspace import (
+    add_workspace_arguments,
+    connect_monitor,
+    find_workspace,
+    open_workspace,
+)
 from scripts.command import new_parser
 from scripts.errors import OperatorError
 

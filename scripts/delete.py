@@ -18,10 +18,10 @@ import sys
 
 from scripts.azure.command import run
 from scripts.azure.inventory import Inventory, Item, cost
-from scripts.azure.rollout.metrics import connect_monitor
 from scripts.azure.workspace import (
     Workspace,
     add_workspace_arguments,
+    connect_monitor,
     find_workspace,
     open_workspace,
 )

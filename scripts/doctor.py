@@ -28,7 +28,7 @@ from scripts.azure.command import run
 from scripts.azure.findings import Finding, show
 from scripts.azure.workspace import add_workspace_arguments, connect, find_workspace
 from scripts.command import new_parser
-from scripts.local_server import ROOT
+from scripts.paths import ROOT
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -32,7 +32,7 @@ from scripts.azure.provisioning.resource import (
 from scripts.azure.workspace import add_workspace_arguments, find_workspace, open_workspace
 from scripts.command import new_parser
 from scripts.errors import OperatorError
-from scripts.local_server import ROOT
+from scripts.paths import ROOT
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient

@@ -42,10 +42,10 @@ from scripts.errors import OperatorError
 from scripts.fetch_model import resolve_model
 from scripts.inputs import Input, open_input
 from scripts.name_set import digest
+from scripts.paths import DEMO
 from scripts.results_folder import PartWriter, ResultsFolder
 
 PART_SIZE = 500
-DEMO = Path(__file__).resolve().parent.parent / "models" / "demo"
 # The settings that rows depend on, beside the model and the policy.
 ROW_SETTINGS = {
     "max_image_bytes",

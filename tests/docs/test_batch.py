@@ -16,9 +16,8 @@ from azure.ai.ml.entities import PipelineJob
 from benchmarks.update_readme import BATCH, PARTS, part
 from nsfw_detector.batch.rows import schema
 from nsfw_detector.errors import DetectorError, ImageEncodingError, ImageError, InferenceError
-from scripts.local_server import ROOT
+from scripts.paths import DEMO, ROOT, SAMPLES
 from tests.cloud.cloud import Cloud
-from tests.conftest import DEMO, SAMPLES
 from tests.docs.blocks import Page, check_command, check_link, check_shown, shown_commands
 from tests.scripts.azure_workspace import run_script
 

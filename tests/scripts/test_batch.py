@@ -30,9 +30,8 @@ from scripts.azure.deployment.file import pin_versions, read_deployment
 from scripts.azure.workspace import connect
 from scripts.batch import ENDPOINT
 from scripts.errors import OperatorError
-from scripts.local_server import ROOT
+from scripts.paths import ROOT, SAMPLES
 from tests.cloud.cloud import Cloud
-from tests.conftest import SAMPLES
 from tests.scripts.azure_workspace import register_model, run_script, start_script, wait_until
 
 DATASTORE = "azureml://datastores/workspaceblobstore/paths"

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from scripts.local_server import ROOT
+from scripts.paths import ROOT
 
 SCRIPT = """
 from scripts.command import run

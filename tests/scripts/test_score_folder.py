@@ -21,10 +21,9 @@ from benchmarks import mixed_images
 from nsfw_detector.batch.paths import file_path
 from scripts.errors import OperatorError
 from scripts.inputs import blobs
-from scripts.local_server import ROOT
-from scripts.score_folder import DEMO, Stop, main
+from scripts.paths import DEMO, ROOT, SAMPLES
+from scripts.score_folder import Stop, main
 from tests.cloud import azurite
-from tests.conftest import SAMPLES
 from tests.scripts.inputs.storage import make_container, network, upload
 
 Rows = dict[str, dict[str, Any]]

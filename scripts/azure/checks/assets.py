@@ -12,7 +12,7 @@ from scripts.azure.checks import locks
 from scripts.azure.checks.context import Context, state_of
 from scripts.azure.findings import Finding
 from scripts.azure.provisioning.environment import DIGEST_TAG, environment_digest
-from scripts.local_server import ROOT
+from scripts.paths import ROOT
 
 
 def check_assets(context: Context) -> Iterator[Finding]:

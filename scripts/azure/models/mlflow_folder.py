@@ -17,7 +17,7 @@ from packaging.utils import canonicalize_name
 from scripts.azure.models.facts import ModelFacts
 from scripts.azure.models.mlflow_signature import Flavour, example, signature
 from scripts.errors import OperatorError
-from scripts.local_server import ROOT
+from scripts.paths import ROOT
 
 CODE = ROOT / "nsfw_detector"
 LOCK = ROOT / "environment" / "cpu.lock"

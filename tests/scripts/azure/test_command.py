@@ -3,7 +3,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from scripts.local_server import ROOT
+from scripts.paths import ROOT
 
 SCRIPT = """
 from azure.core.exceptions import ClientAuthenticationError

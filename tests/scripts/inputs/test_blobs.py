@@ -18,10 +18,10 @@ from nsfw_detector.results import Detection
 from scripts.errors import OperatorError
 from scripts.inputs import blobs, open_input
 from scripts.inputs.blobs import BlobFile, open_blobs, parse
+from scripts.paths import SAMPLES
 from scripts.results_folder import TRIED_AGAIN
 from tests.batch.videos import write_video
 from tests.cloud import azurite
-from tests.conftest import SAMPLES
 from tests.scripts.inputs.storage import Network, make_container, network
 
 BY_KEY = {"AZURE_STORAGE_KEY": azurite.KEY}
