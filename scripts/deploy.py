@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from scripts.azure.command import run
 from scripts.azure.deployment import batch_default, preflight
 from scripts.azure.deployment.bring_up import bring_up
-from scripts.azure.deployment.deploying import get_deployment, is_current, state_of
+from scripts.azure.deployment.deploying import get_deployment, is_current
 from scripts.azure.deployment.endpoints import get_online_endpoint
 from scripts.azure.deployment.file import (
     DeploymentFile,
@@ -30,6 +30,7 @@ from scripts.azure.deployment.file import (
     read_deployment,
 )
 from scripts.azure.deployment.traffic import Traffic, live, set_traffic, shift, show
+from scripts.azure.waiting import state_of
 from scripts.azure.workspace import add_workspace_arguments, find_workspace, open_workspace
 from scripts.command import new_parser
 from scripts.paths import SAMPLES

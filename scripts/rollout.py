@@ -23,7 +23,6 @@ from typing import TYPE_CHECKING
 from scripts.azure.command import run
 from scripts.azure.deployment import preflight
 from scripts.azure.deployment.bring_up import bring_up
-from scripts.azure.deployment.deploying import state_of
 from scripts.azure.deployment.endpoints import get_online_endpoint
 from scripts.azure.deployment.file import pin_versions, read_deployment
 from scripts.azure.deployment.smoke import smoke_test
@@ -33,6 +32,7 @@ from scripts.azure.rollout.metrics import RequestMetrics
 from scripts.azure.rollout.rolling import Rollout, begin, find_way_back, is_done, roll, take_back
 from scripts.azure.rollout.watch import Limits, Watch
 from scripts.azure.scoring.client import connect_endpoint
+from scripts.azure.waiting import state_of
 from scripts.azure.workspace import (
     Workspace,
     add_workspace_arguments,

@@ -181,6 +181,7 @@ def test_a_missing_role(check: Any, cloud: Cloud, endpoint: str, role: str) -> N
     ("state", "how"),
     [
         ("Updating", "scripts.deploy waits"),
+        ("Scaling", "scripts.deploy waits"),
         ("Deleting", "scripts.deploy waits"),
         ("Failed", f"scripts.delete {ENDPOINT} green"),
     ],
