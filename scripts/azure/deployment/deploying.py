@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 
 from scripts.azure.conflicts import WAITS, wait_out
-from scripts.azure.deployment.failure import describe, operation_error, report_failure
+from scripts.azure.deployment.failure import operation_error, report_failure
 from scripts.azure.deployment.file import FINGERPRINT_TAG, DeploymentFile, fingerprint
+from scripts.azure.errors import describe
 from scripts.azure.waiting import UNDER_WAY, perform, state_of, wait_for
 
 if TYPE_CHECKING:
