@@ -24,7 +24,7 @@ from typing import TypeAlias
 from benchmarks import engines, folder, machine, plot, results, starts
 from benchmarks.forms import LONG, SHORT, Form
 from benchmarks.servers import measure as servers
-from benchmarks.worker import ROOT
+from scripts.paths import SAMPLES
 from scripts.random_checkpoint import FREEPIK_CONFIG, write_checkpoint
 
 Part: TypeAlias = Callable[[Path, Sequence[Path], Form], dict[str, list[results.Row]]]
@@ -78,7 +78,7 @@ def main() -> None:
         "--only", type=_parts, default=list(PARTS), help=f"some of {','.join(PARTS)}"
     )
     arguments = parser.parse_args()
-    photos = sorted((ROOT / "samples").glob("*.jpg"))
+    photos = sorted(SAMPLES.glob("*.jpg"))
     if not photos:
         sys.exit("The benchmarks need the photographs in samples/.")
     with tempfile.TemporaryDirectory() as name:

@@ -16,8 +16,8 @@ from pathlib import Path
 from benchmarks import mixed_images
 from benchmarks.forms import Form
 from benchmarks.results import Row
-from benchmarks.worker import ROOT
 from nsfw_detector.threads import usable_cores
+from scripts.paths import ROOT
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,12 +25,13 @@ import numpy as np
 from benchmarks import machine, mixed_images, results
 from benchmarks.forms import SHORT
 from benchmarks.results import Row
-from benchmarks.worker import ROOT, memory_mb
+from benchmarks.worker import memory_mb
 from nsfw_detector import Detector, Settings
 from nsfw_detector.checkpoint import Checkpoint
 from nsfw_detector.engines import Engine, create_engine
 from nsfw_detector.engines.cpu import fast_float
 from scripts.inputs import open_input
+from scripts.paths import SAMPLES
 from scripts.random_checkpoint import FREEPIK_CONFIG, write_checkpoint
 from scripts.results_folder import ResultsFolder
 from scripts.score_folder import score_input
@@ -170,7 +171,7 @@ def main() -> None:
     parser.add_argument("--checkpoint", type=Path, help="default: random weights of full size")
     parser.add_argument("--out", type=Path, default=results.FOLDER, help="default: %(default)s")
     options = parser.parse_args()
-    photos = sorted((ROOT / "samples").glob("*.jpg"))
+    photos = sorted(SAMPLES.glob("*.jpg"))
     with tempfile.TemporaryDirectory() as name:
         checkpoint = options.checkpoint or write_checkpoint(Path(name), FREEPIK_CONFIG)
         run(checkpoint, photos, options.images, options.rounds, options.out)

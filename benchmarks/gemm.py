@@ -14,13 +14,13 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
 from nsfw_detector.engines.cpu import has_fast_bf16
 from nsfw_detector.threads import usable_cores
+from scripts.paths import ROOT
 
 TOKENS, WIDTH = 1025, 768
 OUTPUTS = (768, 2304, 4096)  # attention's projection, fused q/k/v, fused SwiGLU
@@ -42,8 +42,7 @@ class Rate:
 def measure() -> list[Rate]:
     """Measure all rates, in a process of its own."""
     command = [sys.executable, "-m", "benchmarks.gemm"]
-    root = Path(__file__).resolve().parent.parent
-    done = subprocess.run(command, cwd=root, stdout=subprocess.PIPE, text=True, check=True)
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
     return [Rate(**rate) for rate in json.loads(done.stdout)]
 
 

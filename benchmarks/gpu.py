@@ -22,9 +22,9 @@ from nsfw_detector.checkpoint import Checkpoint
 from nsfw_detector.engines.cpu import CPUINFO
 from nsfw_detector.engines.gpu import best_precision, why_no_cuda
 from nsfw_detector.threads import usable_cores
+from scripts.paths import ROOT, SAMPLES
 from scripts.random_checkpoint import FREEPIK_CONFIG, write_checkpoint
 
-ROOT = Path(__file__).resolve().parent.parent
 DRIVER = Path("/proc/driver/nvidia/version")
 COLUMNS = ("what", "batch_size", "ms", "images_per_s", "tflop_per_s")
 # The engine first, on an empty cache: its start then takes what a first start takes.
@@ -135,7 +135,7 @@ def main() -> None:
         epilog="example: python -m benchmarks.gpu --out out/gpu",
     )
     parser.add_argument("--checkpoint", type=Path, help="default: random weights of full size")
-    parser.add_argument("--photos", type=Path, default=ROOT / "samples", help="folder of *.jpg")
+    parser.add_argument("--photos", type=Path, default=SAMPLES, help="folder of *.jpg")
     parser.add_argument("--out", type=Path, help="folder to write gpu.csv and gpu.txt to")
     parser.add_argument("--autotune", action="store_true", help="also max-autotune (minutes)")
     arguments = parser.parse_args()

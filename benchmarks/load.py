@@ -18,9 +18,10 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 
 import aiohttp
+
+from scripts.paths import ROOT
 
 TIMEOUT = 30.0
 PROBE_INTERVAL = 0.5
@@ -74,7 +75,7 @@ def run(plan: Plan) -> Outcome:
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.load"],
         input=json.dumps(asdict(plan)),
-        cwd=Path(__file__).resolve().parent.parent,
+        cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,
         check=True,

@@ -14,6 +14,7 @@ from typing import Any
 from benchmarks.forms import Form
 from nsfw_detector.engines.cpu import CPUINFO, has_fast_bf16
 from nsfw_detector.threads import usable_cores
+from scripts.paths import ROOT
 
 FLAGS = ("avx2", "avx512f", "avx_vnni", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8")
 DISTRIBUTIONS = (
@@ -72,10 +73,9 @@ def _version(distribution: str) -> str | None:
 
 def _commit() -> str | None:
     """The commit, marked as dirty if anything but the results differs from it."""
-    root = Path(__file__).resolve().parent.parent
 
     def git(*arguments: str) -> str:
-        command = ["git", "-C", str(root), *arguments]
+        command = ["git", "-C", str(ROOT), *arguments]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
     try:

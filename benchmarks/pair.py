@@ -16,7 +16,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.contenders import CONTENDERS, PIPELINE
-from benchmarks.worker import ROOT, Worker
+from benchmarks.worker import Worker
+from scripts.paths import SAMPLES
 from scripts.random_checkpoint import FREEPIK_CONFIG, write_checkpoint
 
 PAUSE = 0.05  # threads of the other may still spin for a moment, waiting for more work
@@ -56,7 +57,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=40, help="timed runs of each (default 40)")
     arguments = parser.parse_args()
     names = (arguments.first, arguments.second)
-    photos = sorted((ROOT / "samples").glob("*.jpg"))
+    photos = sorted(SAMPLES.glob("*.jpg"))
     with tempfile.TemporaryDirectory() as name:
         checkpoint = arguments.checkpoint or write_checkpoint(Path(name), FREEPIK_CONFIG)
         first, second, ratio = compare(names, checkpoint, photos, arguments.rounds)

@@ -27,7 +27,7 @@ from nsfw_detector.results import Detection
 from nsfw_detector.transform import Preprocess, Transform
 from scripts.azure.scoring.shrink import LIMITS, SIDE, shrink
 from scripts.demo_images import example
-from scripts.local_server import ROOT
+from scripts.paths import DEMO, SAMPLES
 
 HALF = (0.5, 0.5, 0.5)
 FREEPIK = Transform(Preprocess(448, 448, "bicubic", "squash", 1.0, HALF, HALF))
@@ -56,7 +56,7 @@ def main() -> None:
 def demo(*, exact: bool) -> Detector:
     """The demo checkpoint, which decodes large JPEGs exactly or, as by default, scaled."""
     settings = Settings(precision="fp32", scaled_decoding=not exact)
-    return Detector.load(ROOT / "models" / "demo", settings)
+    return Detector.load(DEMO, settings)
 
 
 def forms() -> dict[str, Callable[[bytes], bytes]]:
@@ -141,7 +141,7 @@ def made_up_photos() -> list[bytes]:
     at their own size.
     """
     rng = np.random.default_rng(SEED)
-    samples = [open_rgb(p) for p in sorted((ROOT / "samples").glob("*.*")) if p.suffix != ".md"]
+    samples = [open_rgb(p) for p in sorted(SAMPLES.glob("*.*")) if p.suffix != ".md"]
     files = []
     for index in range(PICTURES):
         size = SIZES[index % len(SIZES)]

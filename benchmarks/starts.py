@@ -11,8 +11,9 @@ from benchmarks.contenders import CONTENDERS, PIPELINE, PIPELINE_FP32
 from benchmarks.forms import Form
 from benchmarks.install_size import closure, locked, size
 from benchmarks.results import Row
-from benchmarks.worker import ROOT, Run, Worker
+from benchmarks.worker import Run, Worker
 from nsfw_detector.engines.cpu import fast_float, has_fast_bf16
+from scripts.paths import ROOT
 
 LOCK = ROOT / "environment" / "cpu.lock"
 USUAL_STACK = (

@@ -17,8 +17,7 @@ from types import TracebackType
 from typing import Self
 
 from benchmarks.contenders import CONTENDERS
-
-ROOT = Path(__file__).resolve().parent.parent
+from scripts.paths import ROOT
 
 
 class WorkerError(Exception):

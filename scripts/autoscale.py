@@ -26,10 +26,15 @@ from scripts.azure.autoscaling import (
     remove_setting,
     setting_name,
 )
-from scripts.azure.command import new_parser, run
-from scripts.azure.errors import OperatorError
-from scripts.azure.rollout.metrics import connect_monitor
-from scripts.azure.workspace import add_workspace_arguments, find_workspace, open_workspace
+from scripts.azure.command import run
+from scripts.azure.workspace import (
+    add_workspace_arguments,
+    connect_monitor,
+    find_workspace,
+    open_workspace,
+)
+from scripts.command import new_parser
+from scripts.errors import OperatorError
 
 
 def main() -> None:

@@ -35,9 +35,10 @@ from scripts.azure.batch.order import place_order
 from scripts.azure.batch.results import Results
 from scripts.azure.batch.source import find_source
 from scripts.azure.batch.watch import Total, watch
-from scripts.azure.command import new_parser, run
+from scripts.azure.command import run
 from scripts.azure.datastore import open_datastore
 from scripts.azure.workspace import add_workspace_arguments, find_workspace, open_workspace
+from scripts.command import new_parser
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient

@@ -16,16 +16,17 @@ from __future__ import annotations
 import argparse
 import sys
 
-from scripts.azure.command import new_parser, run
-from scripts.azure.errors import OperatorError
+from scripts.azure.command import run
 from scripts.azure.inventory import Inventory, Item, cost
-from scripts.azure.rollout.metrics import connect_monitor
 from scripts.azure.workspace import (
     Workspace,
     add_workspace_arguments,
+    connect_monitor,
     find_workspace,
     open_workspace,
 )
+from scripts.command import new_parser
+from scripts.errors import OperatorError
 
 
 def main() -> None:

@@ -14,11 +14,9 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from scripts.local_server import ROOT, LocalServer, ServerStartError
-
-MODEL = ROOT / "models" / "demo"
-SAMPLES = ROOT / "samples"
-IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif"}
+from scripts.image_files import find_images
+from scripts.local_server import LocalServer, ServerStartError
+from scripts.paths import DEMO, SAMPLES
 
 
 def main() -> int:
@@ -30,9 +28,9 @@ def main() -> int:
     parser.parse_args()
     print("Starting the inference server with score.py and models/demo ...", flush=True)
     try:
-        with LocalServer(MODEL) as server:
+        with LocalServer(DEMO) as server:
             print(f"Ready after {server.start_seconds:.1f} s.\n", flush=True)
-            photos = sorted(p for p in SAMPLES.iterdir() if p.suffix in IMAGE_SUFFIXES)
+            photos = find_images(SAMPLES)
             score(server.url, photos[0])  # the first request of a process pays for imports
             print_table([(photo, *score(server.url, photo)) for photo in photos])
     except ServerStartError as error:

@@ -18,19 +18,22 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scripts.azure.command import new_parser, run
+from scripts.azure.command import run
 from scripts.azure.deployment import batch_default, preflight
-from scripts.azure.deployment.deploying import ensure_deployed, get_deployment, is_current, state_of
+from scripts.azure.deployment.bring_up import bring_up
+from scripts.azure.deployment.deploying import get_deployment, is_current
+from scripts.azure.deployment.endpoints import get_online_endpoint
 from scripts.azure.deployment.file import (
     DeploymentFile,
     fingerprint,
     pin_versions,
     read_deployment,
 )
-from scripts.azure.deployment.smoke import SAMPLES, find_images, smoke_test
-from scripts.azure.deployment.traffic import Traffic, get_endpoint, live, set_traffic, shift, show
-from scripts.azure.scoring.client import connect_endpoint
+from scripts.azure.deployment.traffic import Traffic, live, set_traffic, shift, show
+from scripts.azure.waiting import state_of
 from scripts.azure.workspace import add_workspace_arguments, find_workspace, open_workspace
+from scripts.command import new_parser
+from scripts.paths import SAMPLES
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient
@@ -64,29 +67,6 @@ def main() -> None:
         give_traffic(client, deployment, arguments.traffic)
 
 
-def bring_up(
-    client: MLClient, deployment: DeploymentFile, digest: str | None, samples: Path
-) -> None:
-    """Make a deployment and have it score photos; its traffic stays as it is.
-
-    Args:
-        client: The workspace.
-        deployment: As its file describes it, versions pinned.
-        digest: Of the weights that should answer, where known.
-        samples: Folder with photos to try it with.
-
-    Raises:
-        OperatorError: It did not become healthy, or answers wrongly.
-    """
-    look_up = batch_default.get_endpoint if deployment.is_batch else get_endpoint
-    look_up(client, deployment.endpoint)  # says what to do if there is none
-    ensure_deployed(client, deployment)
-    if not deployment.is_batch:  # a batch deployment answers by a job, which costs a node
-        scorer = connect_endpoint(client, deployment.endpoint, deployment.name)
-        smoke_test(scorer, find_images(samples), digest)
-        scorer.close()
-
-
 def give_traffic(client: MLClient, deployment: DeploymentFile, percent: int | None) -> None:
     """Set the traffic as asked; without being asked, only that of an endpoint's first deployment.
 
@@ -95,7 +75,7 @@ def give_traffic(client: MLClient, deployment: DeploymentFile, percent: int | No
         deployment: The deployment, which is healthy.
         percent: Its share; None if nothing was asked.
     """
-    before = live(get_endpoint(client, deployment.endpoint))
+    before = live(get_online_endpoint(client, deployment.endpoint))
     after = plan_traffic(before, deployment.name, percent)
     set_traffic(client, deployment.endpoint, after)
     if after != before:
@@ -128,7 +108,7 @@ def say_what_would_be_done(
         print(f"Would update the deployment, which is {state_of(existing)}.")
     if deployment.is_batch:
         return
-    before = live(get_endpoint(client, deployment.endpoint))
+    before = live(get_online_endpoint(client, deployment.endpoint))
     after = plan_traffic(before, deployment.name, percent)
     print("Would score sample photos.")
     if after != before:

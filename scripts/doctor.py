@@ -22,12 +22,13 @@ import json
 import sys
 from pathlib import Path
 
-from scripts.azure import command
 from scripts.azure.checks import check_deployment, check_endpoint, check_workspace
 from scripts.azure.checks.document import UnreadableError, is_deployment
+from scripts.azure.command import run
 from scripts.azure.findings import Finding, show
 from scripts.azure.workspace import add_workspace_arguments, connect, find_workspace
-from scripts.local_server import ROOT
+from scripts.command import new_parser
+from scripts.paths import ROOT
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -36,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
     Args:
         arguments: Of the command line; default: this process's own.
     """
-    parser = command.new_parser(__doc__, changes=False)
+    parser = new_parser(__doc__, changes=False)
     parser.add_argument(
         "files", nargs="*", type=Path, metavar="FILE", help="default: all in this repository"
     )
@@ -103,4 +104,4 @@ def summary(findings: list[Finding]) -> str:
 
 
 if __name__ == "__main__":
-    command.run(main)
+    run(main)

@@ -13,7 +13,9 @@ import argparse
 import re
 from pathlib import Path
 
-FOLDER = Path(__file__).resolve().parent.parent / "environment"
+from scripts.paths import ROOT
+
+FOLDER = ROOT / "environment"
 C_COMPILER = '"gcc libc6-dev"'
 VARIANTS = {
     "gpu": {"REQUIREMENTS": "gpu.lock", "PACKAGES": C_COMPILER},

@@ -30,8 +30,7 @@ from typing import TextIO
 from tqdm import tqdm
 
 from nsfw_detector.policy import Policy
-from scripts.azure.command import new_parser, run
-from scripts.azure.errors import OperatorError
+from scripts.azure.command import run
 from scripts.azure.invoking.file_scorer import FileScorer
 from scripts.azure.invoking.in_order import in_order
 from scripts.azure.invoking.inputs import find_inputs
@@ -40,6 +39,8 @@ from scripts.azure.invoking.resume import finished_files
 from scripts.azure.invoking.rows import Row
 from scripts.azure.scoring.client import ScoringClient, connect_endpoint
 from scripts.azure.workspace import add_workspace_arguments, find_workspace, open_workspace
+from scripts.command import new_parser
+from scripts.errors import OperatorError
 
 WIDEST_NAME = 60
 SOME_FAILED = 2

@@ -18,8 +18,8 @@ from types import TracebackType
 from typing import Self
 
 from nsfw_detector.threads import SERVER_THREADS
+from scripts.paths import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 START_TIMEOUT = 180.0
 LOG_TAIL_LINES = 30
 

@@ -21,8 +21,8 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from scripts.demo_images import LEVELS, draw
+from scripts.paths import SAMPLES
 
-SAMPLES = Path(__file__).resolve().parents[1] / "samples"
 DRAWN_SIZE = (480, 360)
 DRAWN_SEED = 8
 """Chosen for a picture that is pleasant to look at; any would do."""

@@ -21,8 +21,7 @@ import yaml
 
 from scripts.azure.checks.document import Document
 from scripts.azure.checks.names import check_names
-from scripts.azure.command import new_parser, run
-from scripts.azure.errors import OperatorError
+from scripts.azure.command import run
 from scripts.azure.provisioning.environment import ensure_environment
 from scripts.azure.provisioning.outcome import Outcome, show
 from scripts.azure.provisioning.resource import (
@@ -31,7 +30,9 @@ from scripts.azure.provisioning.resource import (
     ensure_online_endpoint,
 )
 from scripts.azure.workspace import add_workspace_arguments, find_workspace, open_workspace
-from scripts.local_server import ROOT
+from scripts.command import new_parser
+from scripts.errors import OperatorError
+from scripts.paths import ROOT
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient

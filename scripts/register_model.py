@@ -22,8 +22,7 @@ from typing import TYPE_CHECKING
 from nsfw_detector import Detector
 from nsfw_detector.checkpoint import Checkpoint
 from nsfw_detector.settings import Settings
-from scripts.azure.command import new_parser, run
-from scripts.azure.errors import OperatorError
+from scripts.azure.command import run
 from scripts.azure.models import card as model_card
 from scripts.azure.models import facts as model_facts
 from scripts.azure.models import folder as model_folder
@@ -43,6 +42,8 @@ from scripts.azure.workspace import (
     find_workspace,
     open_workspace,
 )
+from scripts.command import new_parser
+from scripts.errors import OperatorError
 from scripts.fetch_model import resolve_model
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ from nsfw_detector.batch.parts import part_name, write_part
 from nsfw_detector.batch.rows import to_table
 from nsfw_detector.errors import ImageNotFoundError, ImageUnavailableError
 from nsfw_detector.results import ModelInfo
-from scripts.azure.errors import OperatorError
+from scripts.errors import OperatorError
 from scripts.name_set import NameSet
 
 RUN = "_run.json"

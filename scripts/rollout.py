@@ -20,25 +20,30 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scripts.azure.command import new_parser, run
+from scripts.azure.command import run
 from scripts.azure.deployment import preflight
-from scripts.azure.deployment.deploying import state_of
+from scripts.azure.deployment.bring_up import bring_up
+from scripts.azure.deployment.endpoints import get_online_endpoint
 from scripts.azure.deployment.file import pin_versions, read_deployment
-from scripts.azure.deployment.smoke import SAMPLES, find_images, smoke_test
-from scripts.azure.deployment.traffic import get_endpoint, live, show
-from scripts.azure.errors import OperatorError
+from scripts.azure.deployment.smoke import smoke_test
+from scripts.azure.deployment.traffic import live, show
 from scripts.azure.rollout.agreement import compare, render, write_report
-from scripts.azure.rollout.metrics import RequestMetrics, connect_monitor
+from scripts.azure.rollout.metrics import RequestMetrics
 from scripts.azure.rollout.rolling import Rollout, begin, find_way_back, is_done, roll, take_back
 from scripts.azure.rollout.watch import Limits, Watch
 from scripts.azure.scoring.client import connect_endpoint
+from scripts.azure.waiting import state_of
 from scripts.azure.workspace import (
     Workspace,
     add_workspace_arguments,
+    connect_monitor,
     find_workspace,
     open_workspace,
 )
-from scripts.deploy import bring_up
+from scripts.command import new_parser
+from scripts.errors import OperatorError
+from scripts.image_files import find_images
+from scripts.paths import SAMPLES
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient
@@ -55,7 +60,7 @@ def main() -> None:
     if arguments.back:
         go_back(client, arguments)
         return
-    endpoint = get_endpoint(client, arguments.endpoint)
+    endpoint = get_online_endpoint(client, arguments.endpoint)
     if arguments.mirror and getattr(endpoint, "compute", None):
         raise OperatorError(
             f"{arguments.endpoint} runs on Kubernetes, and only managed endpoints mirror requests.",
@@ -149,7 +154,7 @@ def move(
 
 def go_back(client: MLClient, arguments: argparse.Namespace) -> None:
     """Return the traffic to what it was before the latest rollout."""
-    endpoint = get_endpoint(client, arguments.endpoint)
+    endpoint = get_online_endpoint(client, arguments.endpoint)
     states = deployment_states(client, arguments.endpoint)
     healthy = [name for name, state in states.items() if state == "Succeeded"]
     way = find_way_back(endpoint, healthy)
@@ -168,7 +173,7 @@ def say_what_would_be_done(
     client: MLClient, arguments: argparse.Namespace, rollout: Rollout
 ) -> None:
     """Print what a run would change."""
-    now = live(get_endpoint(client, arguments.endpoint))
+    now = live(get_online_endpoint(client, arguments.endpoint))
     print(f"Traffic now: {show(now)}")
     if arguments.deploy:
         print(f"Would deploy {arguments.deploy} as {rollout.to}, without traffic.")

@@ -37,15 +37,15 @@ from nsfw_detector.batch.parts import require_pyarrow
 from nsfw_detector.batch.rows import SCHEMA_VERSION
 from nsfw_detector.batch.summary import Summary, Throughput
 from nsfw_detector.policy import DEFAULT_POLICY
-from scripts.azure.command import new_parser, run
-from scripts.azure.errors import OperatorError
+from scripts.command import new_parser, run
+from scripts.errors import OperatorError
 from scripts.fetch_model import resolve_model
 from scripts.inputs import Input, open_input
 from scripts.name_set import digest
+from scripts.paths import DEMO
 from scripts.results_folder import PartWriter, ResultsFolder
 
 PART_SIZE = 500
-DEMO = Path(__file__).resolve().parent.parent / "models" / "demo"
 # The settings that rows depend on, beside the model and the policy.
 ROW_SETTINGS = {
     "max_image_bytes",

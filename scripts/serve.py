@@ -19,7 +19,8 @@ from pathlib import Path
 from nsfw_detector.checkpoint import Checkpoint
 from nsfw_detector.errors import DetectorError
 from scripts.fetch_model import resolve_model
-from scripts.local_server import ROOT, server_command, server_environment
+from scripts.local_server import server_command, server_environment
+from scripts.paths import ROOT
 
 
 def main() -> None:

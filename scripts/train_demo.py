@@ -33,13 +33,11 @@ from torch.utils.data import DataLoader, Dataset
 
 from nsfw_detector.torchvision_shim import ensure_importable
 from scripts.demo_images import LEVELS, example
+from scripts.image_files import find_images
+from scripts.paths import DEMO, SAMPLES
 
 ensure_importable()
 import timm  # noqa: E402 - imports torchvision
-
-ROOT = Path(__file__).resolve().parents[1]
-SAMPLES = ROOT / "samples"
-SAMPLE_SUFFIXES = {".jpg", ".png", ".webp"}
 
 ARCHITECTURE = "eva02_base_patch14_448"
 SIDE = 112
@@ -223,7 +221,7 @@ def confusion(scorer: Scorer, seed: int, count: int, max_side: int) -> NDArray[n
 def sample_scores(scorer: Scorer, folder: Path) -> dict[str, Scores]:
     """Score every image of a folder, upright and in RGB, by file name."""
     scores = {}
-    for path in sorted(p for p in folder.iterdir() if p.suffix in SAMPLE_SUFFIXES):
+    for path in find_images(folder):
         with Image.open(path) as image:
             scores[path.name] = scorer(ImageOps.exif_transpose(image).convert("RGB"))
     return scores
@@ -361,9 +359,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--measure", action="store_true", help="only measure what is in --out, and write its card"
     )
-    parser.add_argument(
-        "--out", type=Path, default=ROOT / "models" / "demo", help="default: models/demo"
-    )
+    parser.add_argument("--out", type=Path, default=DEMO, help="default: models/demo")
     options = parser.parse_args(arguments)
 
     torch.set_num_threads(1)

@@ -8,14 +8,12 @@ from pathlib import Path
 import pytest
 
 from nsfw_detector import Detector, Settings
-from scripts.local_server import ROOT, LocalServer
+from scripts.local_server import LocalServer
+from scripts.paths import DEMO, SAMPLES
 from tests.checkpoints import FREEPIK_CONFIG, tiny_config, write_checkpoint
 from tests.cloud.fixtures import cloud, cloud_machinery
 
 __all__ = ["cloud", "cloud_machinery"]
-
-DEMO = ROOT / "models" / "demo"
-SAMPLES = ROOT / "samples"
 
 
 @pytest.fixture(scope="session")

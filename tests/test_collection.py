@@ -20,10 +20,10 @@ from nsfw_detector.collection import collect_nothing, create_collection
 from nsfw_detector.errors import ImageFormatError, SettingsError
 from nsfw_detector.http import HttpRequest, handle
 from nsfw_detector.settings import Settings
-from scripts.local_server import ROOT, LocalServer
+from scripts.local_server import LocalServer
+from scripts.paths import DEMO, SAMPLES
 from tests.protocols.fake import FakeDetector
 
-DEMO = ROOT / "models" / "demo"
 LABELS = ("neutral", "low", "medium", "high")
 
 
@@ -94,7 +94,7 @@ def _post(url: str, content: bytes, content_type: str) -> dict[str, Any]:
 
 
 def _png() -> bytes:
-    return (ROOT / "samples" / "demo-high.png").read_bytes()
+    return (SAMPLES / "demo-high.png").read_bytes()
 
 
 def test_scores_and_nothing_else_reach_the_collector(sidecar: Sidecar, tmp_path: Path) -> None:

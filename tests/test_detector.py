@@ -16,8 +16,8 @@ from nsfw_detector import Detection, Detector, DetectorError, Embedding, Setting
 from nsfw_detector.checkpoint import Checkpoint
 from nsfw_detector.errors import DeadlineExceededError, ImageError, PolicyError
 from nsfw_detector.pipeline.sources import Source
+from scripts.paths import DEMO, SAMPLES
 from tests.checkpoints import tiny_config, write_checkpoint
-from tests.conftest import DEMO, SAMPLES
 
 
 def _detection(result: object) -> Detection:

@@ -11,10 +11,10 @@ import subprocess
 from collections import Counter
 from functools import partial
 
+from scripts.paths import DEMO
 from tests.cloud import names
 from tests.cloud.cloud import Cloud
 from tests.cloud.log import Sent
-from tests.conftest import DEMO
 from tests.scripts.azure_workspace import start_script
 from tests.test_story import ENDPOINT, FILE, MODEL, deployments, traffic
 

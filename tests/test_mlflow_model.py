@@ -14,17 +14,17 @@ import pytest
 from PIL import Image
 
 from nsfw_detector.mlflow_model import NsfwDetectorModel, to_source
-from scripts.local_server import ROOT
+from scripts.paths import DEMO, ROOT, SAMPLES
 
-HIGH = (ROOT / "samples" / "demo-high.png").read_bytes()
+HIGH = (SAMPLES / "demo-high.png").read_bytes()
 TEXT = base64.b64encode(HIGH).decode()
-PIXELS = np.asarray(Image.open(ROOT / "samples" / "demo-high.png").convert("RGB"))
+PIXELS = np.asarray(Image.open(SAMPLES / "demo-high.png").convert("RGB"))
 
 
 @pytest.fixture(scope="module")
 def model() -> NsfwDetectorModel:
     model = NsfwDetectorModel()
-    model.load_context(SimpleNamespace(artifacts={"checkpoint": str(ROOT / "models" / "demo")}))
+    model.load_context(SimpleNamespace(artifacts={"checkpoint": str(DEMO)}))
     return model
 
 

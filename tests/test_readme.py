@@ -15,9 +15,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from benchmarks.update_readme import README, demo_output, part, settings_table
 from nsfw_detector import Policy
-from scripts.local_server import ROOT, free_port
-from scripts.update_readme import README, demo_output, part, settings_table
+from scripts.local_server import free_port
+from scripts.paths import ROOT
 from tests.docs.blocks import check_command
 
 TEXT = README.read_text(encoding="utf-8")

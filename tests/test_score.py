@@ -18,8 +18,8 @@ import requests
 
 from nsfw_detector import Detector, Embedding
 from nsfw_detector.settings import Settings
-from scripts.local_server import ROOT, LocalServer, ServerStartError
-from tests.conftest import DEMO, SAMPLES
+from scripts.local_server import LocalServer, ServerStartError
+from scripts.paths import DEMO, ROOT, SAMPLES
 
 EXPECTED = {
     "cat.jpg": "neutral",

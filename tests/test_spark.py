@@ -24,8 +24,7 @@ from nsfw_detector.results import Detection
 from scripts.azure.models import facts as model_facts
 from scripts.azure.models import folder as model_folder
 from scripts.azure.models import mlflow_folder
-from scripts.local_server import ROOT
-from tests.conftest import DEMO, SAMPLES
+from scripts.paths import DEMO, ROOT, SAMPLES
 
 pytest.importorskip("pyspark", reason="pyspark is not installed")
 if shutil.which("java") is None:

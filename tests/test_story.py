@@ -16,9 +16,9 @@ from typing import Any
 from scripts.azure.scoring.client import connect_endpoint
 from scripts.azure.scoring.scored import Scored
 from scripts.azure.workspace import connect
+from scripts.paths import DEMO, SAMPLES
 from tests.cloud.arm.paths import WORKSPACE_ID
 from tests.cloud.cloud import Cloud
-from tests.conftest import DEMO, SAMPLES
 from tests.scripts.azure_workspace import run_script
 
 ENDPOINT = "contoso-moderation"

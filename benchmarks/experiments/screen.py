@@ -43,20 +43,20 @@ from benchmarks.experiments.evaluation import (
 )
 from benchmarks.experiments.pictures import Picture, draw_pictures, read_pictures
 from benchmarks.experiments.resolution import at_scale
-from benchmarks.worker import ROOT
 from nsfw_detector.checkpoint import Checkpoint
 from nsfw_detector.engines.cpu import fast_float
 from nsfw_detector.engines.openvino_engine import OpenVINOEngine, Precision
 from nsfw_detector.levels import at_least, probabilities
 from nsfw_detector.policy import DECISIONS, Policy
 from nsfw_detector.transform import Transform
+from scripts.paths import DEMO, SAMPLES
 from scripts.random_checkpoint import FREEPIK_CONFIG, write_checkpoint
 
 SCALES = (1.0, 0.75, 0.5)
 SLIPS = 0.002
 """Share of calibrating pictures that each threshold may settle wrongly, where it may at all."""
 
-PHOTO = ROOT / "samples" / "cat.jpg"
+PHOTO = SAMPLES / "cat.jpg"
 PIPELINE = "transformers pipeline bf16 (its default)"
 
 
@@ -175,7 +175,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         epilog="example:\n" + example_text,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--checkpoint", type=Path, default=ROOT / "models" / "demo")
+    parser.add_argument("--checkpoint", type=Path, default=DEMO)
     parser.add_argument("--images", type=Path, help="folder of images (default: drawn pictures)")
     parser.add_argument("--pictures", type=int, default=4000, help="at most (default: %(default)s)")
     parser.add_argument("--speed", type=Path, help="default: random weights of full size")

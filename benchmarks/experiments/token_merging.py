@@ -38,13 +38,13 @@ from benchmarks.experiments.evaluation import (
 )
 from benchmarks.experiments.merging_model import MergingEva02
 from benchmarks.experiments.pictures import draw_pictures
-from benchmarks.worker import ROOT
 from nsfw_detector.checkpoint import Checkpoint, Eva02Spec
 from nsfw_detector.engines.cpu import fast_float
 from nsfw_detector.engines.openvino_engine import OpenVINOEngine, required_spec
 from nsfw_detector.levels import at_least, probabilities
 from nsfw_detector.policy import Policy
 from nsfw_detector.transform import Transform
+from scripts.paths import DEMO
 from scripts.random_checkpoint import FREEPIK_CONFIG, write_checkpoint
 
 SHARES = (0.0, 0.0625, 0.125, 0.25, 0.5, 0.75)
@@ -155,7 +155,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         epilog="example:\n" + example_text,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--checkpoint", type=Path, default=ROOT / "models" / "demo")
+    parser.add_argument("--checkpoint", type=Path, default=DEMO)
     parser.add_argument("--pictures", type=int, default=2000, help="default: %(default)s")
     parser.add_argument("--speed", type=Path, help="default: random weights of full size")
     parser.add_argument("--rounds", type=int, default=5, help="default: %(default)s")

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from nsfw_detector.engines.cpu import fast_float
-from scripts.local_server import ROOT, LocalServer, Server, free_port
+from scripts.local_server import LocalServer, Server, free_port
+from scripts.paths import ROOT
 
 OURS = "ours (azmlinfsrv)"
 

@@ -1,58 +1,26 @@
-"""How every script that works on Azure starts and ends."""
+"""How every script that works on Azure ends."""
 
 from __future__ import annotations
 
-import argparse
-import logging
-import os
-import sys
 from collections.abc import Callable
 
 from azure.core.exceptions import AzureError
 
-from nsfw_detector.errors import DetectorError
-from scripts.azure.errors import OperatorError, explain
-
-
-def new_parser(doc: str | None, *, changes: bool) -> argparse.ArgumentParser:
-    """Make the parser of a script.
-
-    Args:
-        doc: The script's docstring: what it does, then its examples.
-        changes: Whether it changes anything in Azure; it then has `--dry-run`.
-    """
-    parser = argparse.ArgumentParser(
-        description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    if changes:
-        parser.add_argument(
-            "-n", "--dry-run", action="store_true", help="say what would be done, and do nothing"
-        )
-    return parser
+from scripts import command
+from scripts.azure.errors import explain
 
 
 def run(main: Callable[[], int | None]) -> None:
-    """Run a script's `main` and end the process: what goes wrong is said in plain words.
+    """Run a script's `main` as `scripts.command` does; Azure's errors are said in plain words too.
 
-    Exit status: what `main` returns (None: 0); 1 after an error; 130 after Ctrl-C.
+    Args:
+        main: Returns the exit status; None: 0.
     """
-    # The SDK reports every request and every experimental class through these, and what it is about
-    # to do through loggers with levels of their own.
-    logging.disable(logging.INFO)
-    for name in ("azure", "azure.ai.ml._utils._experimental", "msrest", "msal"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    try:
-        sys.exit(main())
-    except OperatorError as error:
-        sys.exit(f"{error.what}\n{error.remedy}")
-    except DetectorError as error:
-        sys.exit(error.message)
-    except AzureError as error:
-        explained = explain(error)
-        sys.exit(f"{explained.what}\n{explained.remedy}")
-    except BrokenPipeError:  # whoever read this has gone, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
-    except KeyboardInterrupt:
-        print("\nStopped. Running it again goes on where this stopped.", file=sys.stderr)
-        sys.exit(130)
+
+    def explained() -> int | None:
+        try:
+            return main()
+        except AzureError as error:
+            raise explain(error) from error
+
+    command.run(explained)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from azure.core.exceptions import HttpResponseError
 
-from scripts.azure.errors import OperatorError
+from scripts.errors import OperatorError
 
 WAITS = (5.0, 15.0, 30.0, 60.0, 60.0)
 """Seconds between attempts."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from azure.core.exceptions import ResourceNotFoundError
 
-from scripts.azure.errors import OperatorError
+from scripts.errors import OperatorError
 from scripts.inputs.blobs import Blobs, open_container
 
 if TYPE_CHECKING:

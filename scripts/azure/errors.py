@@ -1,4 +1,4 @@
-"""The errors of the scripts that work on Azure: what went wrong, and what to do next."""
+"""What the errors of Azure's SDK mean, in plain words."""
 
 from __future__ import annotations
 
@@ -10,19 +10,7 @@ from azure.core.exceptions import (
     ServiceRequestError,
 )
 
-
-class OperatorError(Exception):
-    """A step could not be done. Ends a script with status 1, without a traceback.
-
-    Args:
-        what: What was wrong, naming the thing it is about.
-        remedy: What the person can do next.
-    """
-
-    def __init__(self, what: str, remedy: str) -> None:
-        super().__init__(f"{what}\n{remedy}")
-        self.what = what
-        self.remedy = remedy
+from scripts.errors import OperatorError
 
 
 def explain(error: Exception) -> OperatorError:
@@ -48,36 +36,44 @@ def explain(error: Exception) -> OperatorError:
         )
     if isinstance(error, HttpResponseError):
         code = error.error.code if error.error else None
+        told = describe(error)
         if error.status_code == 403 or code == "AuthorizationFailed":
             return OperatorError(
-                f"Azure refused: {_first_line(error)}",
+                f"Azure refused: {told}",
                 "Have someone give your identity the role `AzureML Data Scientist` on the "
                 "workspace (`Contributor` for compute clusters and autoscale rules).",
             )
         if code in ("QuotaExceeded", "OutOfQuota", "InsufficientQuota"):
             return OperatorError(
-                f"The subscription has too little quota: {_first_line(error)}",
+                f"The subscription has too little quota: {told}",
                 "Take a smaller SKU or fewer instances, or ask for quota at "
                 "https://ml.azure.com/quota. Online deployments need 20 % more than they run.",
             )
-        if "already an endpoint with this name" in _first_line(error):
+        if "already an endpoint with this name" in told:
             return OperatorError(
                 "Another endpoint in the region has this name.",
                 "Give yours another: --endpoint NAME (of a batch endpoint: --batch-endpoint NAME).",
             )
         if error.status_code == 404:
             return OperatorError(
-                f"Azure does not find it: {_first_line(error)}", "Look at the names that you gave."
+                f"Azure does not find it: {told}", "Look at the names that you gave."
             )
         return OperatorError(
-            f"Azure answered {error.status_code}: {_first_line(error)}",
+            f"Azure answered {error.status_code}: {told}",
             "Running the script again is safe: it goes on where it stopped.",
         )
     return OperatorError(f"{type(error).__name__}: {error}", "Run the script with --help.")
 
 
-def _first_line(error: HttpResponseError) -> str:
-    first = str(error.message or error.reason or "no message").strip().splitlines()[0]
-    # What Azure ML itself says is often inside: "The request is invalid." alone helps nobody.
-    details = getattr(error.error, "details", None) or []
-    return " ".join([first, *(f"{detail.code}: {detail.message}" for detail in details)])
+def describe(error: HttpResponseError) -> str:
+    """Code and message of an error of Azure on one line."""
+    told = error.error
+    first = (told.code, told.message) if told else (None, None)
+    parts: list[tuple[str | None, str | None]] = [(first[0], first[1] or error.message)]
+    # What Azure ML itself says is inside: "The request is invalid." alone helps nobody.
+    parts += [(detail.code, detail.message) for detail in (told.details if told else None) or []]
+    return " ".join(_with_code(code, " ".join(str(message).split())) for code, message in parts)
+
+
+def _with_code(code: str | None, text: str) -> str:
+    return f"{code}: {text}" if code and code not in text else text

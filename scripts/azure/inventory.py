@@ -11,11 +11,10 @@ from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 
 from scripts.azure.autoscaling import deployment_id, find_settings, remove_setting
 from scripts.azure.conflicts import WAITS, wait_out
-from scripts.azure.deployment.deploying import state_of
 from scripts.azure.deployment.traffic import live, set_traffic, shift, show
-from scripts.azure.errors import OperatorError
-from scripts.azure.waiting import UNDER_WAY, perform, wait_for
+from scripts.azure.waiting import UNDER_WAY, perform, state_of, wait_for
 from scripts.azure.workspace import Workspace
+from scripts.errors import OperatorError
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient

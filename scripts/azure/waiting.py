@@ -1,4 +1,4 @@
-"""Wait for what Azure does in the background, and show that it is still at it."""
+"""The states of what Azure does in the background: wait for it, and show that it is still at it."""
 
 from __future__ import annotations
 
@@ -18,6 +18,17 @@ INTERVAL = 10.0
 """Seconds between looks. Deployments take minutes."""
 
 UNDER_WAY = {"Creating", "Updating", "Scaling", "Deleting", "Provisioning"}
+"""Provisioning states of what will change again by itself; Azure refuses changes meanwhile."""
+
+
+def state_of(resource: Any) -> str:
+    """Provisioning state of an endpoint, deployment or cluster, such as `Succeeded`."""
+    return plain(resource.provisioning_state)
+
+
+def plain(state: Any) -> str:
+    """A state as text; some of the SDK's classes have an enumeration, whose text is another."""
+    return str(getattr(state, "value", state) or "unknown")
 
 
 def perform(

@@ -16,11 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scripts.azure.errors import OperatorError
+from scripts.errors import OperatorError
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient
     from azure.core.credentials import TokenCredential
+    from azure.mgmt.monitor import MonitorManagementClient
 
 ENVIRONMENT = {
     "subscription": ("AZURE_SUBSCRIPTION_ID", "AZUREML_ARM_SUBSCRIPTION"),
@@ -151,6 +152,13 @@ def connect_registry(registry: str, workspace: Workspace) -> MLClient:
         registry_name=registry,
         enable_telemetry=False,
     )
+
+
+def connect_monitor(workspace: Workspace) -> MonitorManagementClient:
+    """Open Azure Monitor's client for the workspace's subscription."""
+    from azure.mgmt.monitor import MonitorManagementClient
+
+    return MonitorManagementClient(credential(), workspace.subscription)
 
 
 def _from_environment(environment: Mapping[str, str]) -> dict[str, str | None]:

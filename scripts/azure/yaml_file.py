@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from scripts.azure.errors import OperatorError
+from scripts.errors import OperatorError
 
 ADVICE = re.compile(r"(?:Visit this link|The easiest way|Additional Resources).*", re.DOTALL)
 """What the SDK says after every mistake in a file."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from nsfw_detector.batch import Item
-from scripts.azure.errors import OperatorError
+from scripts.errors import OperatorError
 from scripts.inputs.folder import Folder
 
 

@@ -21,13 +21,13 @@ from azure.core.exceptions import (
     ResourceNotFoundError,
 )
 from azure.core.pipeline.transport import RequestsTransport
+from azure.identity import DefaultAzureCredential
 from azure.storage.blob import ContainerClient, ExponentialRetry
 from requests.adapters import HTTPAdapter
 
 from nsfw_detector.batch import Item
 from nsfw_detector.errors import ImageNotFoundError, ImageUnavailableError
-from scripts.azure.errors import OperatorError
-from scripts.azure.workspace import credential as default_credential
+from scripts.errors import OperatorError
 
 if TYPE_CHECKING:
     from azure.storage.blob import BlobClient
@@ -186,7 +186,7 @@ def open_blobs(url: str, environment: Mapping[str, str] = os.environ) -> Blobs:
         sas
         or environment.get("AZURE_STORAGE_KEY")
         or environment.get("AZURE_STORAGE_SAS_TOKEN")
-        or default_credential()
+        or DefaultAzureCredential()
     )
     return open_container(account_url, container, folder, credential)
 

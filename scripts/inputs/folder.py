@@ -11,7 +11,7 @@ from typing import BinaryIO
 from nsfw_detector.batch import Item
 from nsfw_detector.batch.paths import path_text
 from nsfw_detector.errors import ImageNotFoundError
-from scripts.azure.errors import OperatorError
+from scripts.errors import OperatorError
 
 
 class Folder:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from PIL import Image
 
+from scripts.paths import SAMPLES
 from tests.batch.videos import write_video
-from tests.conftest import SAMPLES
 from tests.images.files import animation, encode
 
 FOLDERS = ("", "2026/11", "2026/11/a b", "ümlaut/日本", "-dash", "dots..", "a" * 100)

@@ -21,7 +21,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from scripts.local_server import ROOT
+from scripts.paths import ROOT
 
 # The script is loaded by its path, can import from its own folder only, and finds arguments on the
 # command line that are not its own.

@@ -14,7 +14,7 @@ from nsfw_detector import Detector
 from nsfw_detector.batch import MiniBatches
 from nsfw_detector.batch.rows import LABELS_KEY, SCHEMA_VERSION, VERSION_KEY, schema
 from nsfw_detector.results import Detection
-from tests.conftest import DEMO, SAMPLES
+from scripts.paths import DEMO, SAMPLES
 
 
 @pytest.fixture

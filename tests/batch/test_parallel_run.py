@@ -8,9 +8,9 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from scripts.paths import DEMO
 from tests.batch.hoard import write_hoard
 from tests.batch.parallel_run import run_job
-from tests.conftest import DEMO
 
 COUNT = 2000
 # As Azure ML mounts an input named `images`.

@@ -15,7 +15,7 @@ from nsfw_detector import Detector
 from nsfw_detector.batch.scoring import Item, score_files, score_items
 from nsfw_detector.errors import DetectorError, ImageUnavailableError
 from nsfw_detector.results import Detection
-from tests.conftest import SAMPLES
+from scripts.paths import SAMPLES
 
 
 def test_results_come_in_order_and_equal_the_detector_s(

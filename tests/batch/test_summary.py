@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 from nsfw_detector import Detector
 from nsfw_detector.batch.mini_batch import MiniBatches
 from nsfw_detector.batch.summary import Summary, Throughput
-from tests.conftest import SAMPLES
+from scripts.paths import SAMPLES
 
 
 def test_counts_over_all_parts(demo_detector: Detector, tmp_path: Path) -> None:

@@ -14,8 +14,8 @@ from nsfw_detector.batch.video import HEAD_BYTES, is_video, sample_frames
 from nsfw_detector.errors import DetectorError, ImageError, ImageFormatError, ImageTooLargeError
 from nsfw_detector.images import ImageLimits
 from nsfw_detector.results import Detection, Result
+from scripts.paths import DEMO, SAMPLES
 from tests.batch.videos import write_video
-from tests.conftest import DEMO, SAMPLES
 
 LIMITS = ImageLimits(max_bytes=1, max_pixels=400_000, max_frames=1)
 CAT, LOW, MEDIUM, HIGH = (

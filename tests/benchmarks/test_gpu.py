@@ -21,7 +21,7 @@ from benchmarks import gpu, gpu_worker
 from benchmarks.gpu_worker import MEASUREMENTS, Task
 from nsfw_detector.checkpoint import Checkpoint
 from nsfw_detector.engines.cuda_engine import BUCKETS
-from scripts.local_server import ROOT
+from scripts.paths import ROOT
 
 RATES = {"end to end": 90.0, "decoding alone": 100.0, "engine alone": 2000.0}
 

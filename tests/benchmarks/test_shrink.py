@@ -5,7 +5,7 @@ import csv
 from benchmarks import shrink
 from benchmarks.results import FOLDER
 from nsfw_detector import Detector
-from scripts.local_server import ROOT
+from scripts.paths import ROOT
 
 
 def test_smaller_forms_save_bytes_and_cost_little(demo_detector: Detector) -> None:

@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from scripts.local_server import ROOT, Server, free_port
+from scripts.local_server import Server, free_port
+from scripts.paths import ROOT
 
 ACCOUNT = "nsfwstorage"
 KEY = base64.b64encode(b"a key that only this test run knows").decode()

@@ -19,7 +19,7 @@ from azure.ai.ml.entities import (
 )
 
 from scripts.azure.workspace import connect
-from scripts.local_server import ROOT
+from scripts.paths import ROOT
 from tests.cloud.cloud import Cloud
 
 SERVING = ("score.py", "swagger3.json", "nsfw_detector")

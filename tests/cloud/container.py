@@ -8,7 +8,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from scripts.local_server import ROOT, Server, ServerStartError, free_port
+from scripts.local_server import Server, ServerStartError, free_port
+from scripts.paths import ROOT
 from tests.cloud.errors import ArmError
 from tests.cloud.storage import Storage
 

@@ -22,7 +22,7 @@ from azure.ai.ml.entities import (
 )
 from azure.core.exceptions import HttpResponseError
 
-from scripts.local_server import ROOT
+from scripts.paths import ROOT
 from tests.cloud.cloud import Cloud
 
 

@@ -19,7 +19,7 @@ from azure.ai.ml.entities import (
 )
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 
-from scripts.local_server import ROOT
+from scripts.paths import ROOT
 from tests.cloud.cloud import Cloud
 from tests.cloud.conftest import deployment, set_traffic
 

@@ -27,7 +27,7 @@ from azure.core.exceptions import (
 from azure.identity import DefaultAzureCredential
 
 from scripts.azure.workspace import connect
-from scripts.local_server import ROOT
+from scripts.paths import ROOT
 from tests.cloud import names, tokens
 from tests.cloud.cloud import Cloud
 from tests.cloud.conftest import deployment, set_traffic

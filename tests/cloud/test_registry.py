@@ -9,7 +9,7 @@ from azure.ai.ml import MLClient
 from azure.ai.ml.entities import Model
 
 from scripts.azure.workspace import connect_registry
-from scripts.local_server import ROOT
+from scripts.paths import ROOT
 from tests.cloud.cloud import Cloud
 from tests.cloud.conftest import deployment
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from scripts.paths import DEMO
 from tests.batch.hoard import write_hoard
 from tests.components.job import run_parallel, upload
-from tests.conftest import DEMO
 
 COUNT = 200
 

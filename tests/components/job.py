@@ -14,7 +14,7 @@ from azure.ai.ml import load_component
 from azure.ai.ml.entities import CommandComponent, ParallelComponent
 
 from scripts.azure.checks.upload import uploaded_files
-from scripts.local_server import ROOT
+from scripts.paths import ROOT
 from tests.batch.parallel_run import Job, run_job
 
 COMPONENTS = ROOT / "components"

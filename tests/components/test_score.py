@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pyarrow.dataset as ds
 
-from scripts.local_server import ROOT
+from scripts.paths import DEMO, ROOT
 from tests.components.job import run_parallel
-from tests.conftest import DEMO
 
 
 def test_one_row_for_each_file_though_workers_are_killed(

@@ -7,8 +7,8 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from components.similar.entry import matches
+from scripts.paths import DEMO
 from tests.components.job import run_command
-from tests.conftest import DEMO
 
 
 def test_the_nearest_come_first() -> None:

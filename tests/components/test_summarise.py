@@ -50,7 +50,7 @@ def test_names_of_files_are_escaped(code: Path, tmp_path: Path) -> None:
 
     from nsfw_detector import Detector
     from nsfw_detector.batch import MiniBatches
-    from tests.conftest import DEMO
+    from scripts.paths import DEMO
 
     images = tmp_path / "images"
     images.mkdir()

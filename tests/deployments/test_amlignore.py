@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from scripts.azure.checks.upload import uploaded_files
-from scripts.local_server import ROOT
+from scripts.paths import DEMO, ROOT
 
 DATA = {"score.py", "swagger3.json", "nsfw_detector/py.typed", "nsfw_detector/default_policy.yml"}
 
@@ -92,7 +92,7 @@ def test_a_snapshot_alone_has_all_that_scoring_imports(clone: Path, tmp_path: Pa
     done = subprocess.run(
         [sys.executable, "-I", "-c", f"import sys; sys.path.insert(0, '.'); {code}"],
         cwd=snapshot,
-        env={"AZUREML_MODEL_DIR": str(ROOT / "models" / "demo"), "PATH": ""},
+        env={"AZUREML_MODEL_DIR": str(DEMO), "PATH": ""},
         capture_output=True,
         text=True,
         check=False,

@@ -31,7 +31,7 @@ from azure.ai.ml.entities._load_functions import (
 from nsfw_detector.settings import Settings
 from nsfw_detector.threads import CONCURRENT_REQUESTS, SERVER_THREADS
 from scripts.azure.checks import check_deployment, check_endpoint
-from scripts.local_server import ROOT
+from scripts.paths import ROOT
 
 ENDPOINTS = sorted((ROOT / "endpoints").glob("*.yml"))
 DEPLOYMENTS = sorted((ROOT / "deployments").glob("*.yml"))

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-from scripts.local_server import ROOT
+from scripts.paths import ROOT
 
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 OURS = re.compile(r"python -m ((?:scripts|components|benchmarks)[\w.]*)(.*)")

@@ -13,12 +13,11 @@ import pytest
 from azure.ai.ml import load_job
 from azure.ai.ml.entities import PipelineJob
 
+from benchmarks.update_readme import BATCH, PARTS, part
 from nsfw_detector.batch.rows import schema
 from nsfw_detector.errors import DetectorError, ImageEncodingError, ImageError, InferenceError
-from scripts.local_server import ROOT
-from scripts.update_readme import BATCH, PARTS, part
+from scripts.paths import DEMO, ROOT, SAMPLES
 from tests.cloud.cloud import Cloud
-from tests.conftest import DEMO, SAMPLES
 from tests.docs.blocks import Page, check_command, check_link, check_shown, shown_commands
 from tests.scripts.azure_workspace import run_script
 

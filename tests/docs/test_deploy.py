@@ -13,11 +13,11 @@ import pytest
 import yaml
 from azure.ai.ml import load_online_deployment
 
+from benchmarks.update_readme import part
 from scripts.azure.checks.hardware import SIZES, quota_cores
 from scripts.azure.deployment.diagnosis import SAID_BY_AZURE, SAID_BY_THE_CONTAINER
 from scripts.azure.workspace import connect
-from scripts.local_server import ROOT
-from scripts.update_readme import part
+from scripts.paths import DEMO, ROOT
 from tests.cloud.arm.authorization import assignment
 from tests.cloud.cloud import Cloud
 from tests.docs.blocks import Page, check_command, check_link, check_shown, shown_commands
@@ -61,7 +61,7 @@ def take(cloud: Cloud, model: Path, command: str) -> str:
 
 def test_the_steps(cloud: Cloud, tmp_path: Path) -> None:
     model = tmp_path / "demo"
-    shutil.copytree(ROOT / "models" / "demo", model, ignore=shutil.ignore_patterns("optimised"))
+    shutil.copytree(DEMO, model, ignore=shutil.ignore_patterns("optimised"))
     assert len(STEPS) == 10
     for command, shown in STEPS:
         check_shown(shown, take(cloud, model, command))

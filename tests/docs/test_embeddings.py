@@ -11,8 +11,8 @@ import pytest
 
 from nsfw_detector import Detector
 from nsfw_detector.batch import MiniBatches
-from scripts.local_server import ROOT, LocalServer
-from tests.conftest import DEMO, SAMPLES
+from scripts.local_server import LocalServer
+from scripts.paths import DEMO, ROOT, SAMPLES
 
 TEXT = (ROOT / "docs" / "embeddings.md").read_text(encoding="utf-8")
 PYTHON, HTTP, ROWS, HEAD = re.findall(r"^```python\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)

@@ -26,7 +26,7 @@ from nsfw_detector.errors import SettingsError, UnsupportedArchitectureError
 from nsfw_detector.pipeline.batcher import Batcher
 from nsfw_detector.pipeline.cost_model import CostModel
 from nsfw_detector.telemetry import Telemetry
-from scripts.local_server import ROOT
+from scripts.paths import ROOT
 from tests.checkpoints import random_tensors, tiny_config, write_checkpoint
 from tests.engines.forms import FORMS, checkpoint_of, noise
 

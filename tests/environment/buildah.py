@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from scripts.local_server import ROOT
+from scripts.paths import ROOT
 
 DEBIAN = "bookworm"  # its python3 is 3.11
 PACKAGES = "python3,python3-venv"

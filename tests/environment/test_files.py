@@ -15,7 +15,7 @@ from azureml_inference_server_http import constants
 
 from nsfw_detector.threads import SERVER_THREADS
 from scripts.environment_files import FOLDER, VARIANTS, dockerfile, files
-from scripts.local_server import ROOT
+from scripts.paths import ROOT
 
 IMAGES = {"cpu", *VARIANTS}
 ONLINE = {"cpu", "gpu"}

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from scripts.local_server import ROOT, Server, ServerStartError, free_port
-from tests.conftest import DEMO, SAMPLES
+from scripts.local_server import Server, ServerStartError, free_port
+from scripts.paths import DEMO, ROOT, SAMPLES
 from tests.environment.buildah import Store, build_flags, missing
 
 pytestmark = pytest.mark.skipif(missing() is not None, reason=str(missing()))

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from scripts.environment_files import FOLDER
-from scripts.local_server import ROOT
+from scripts.paths import ROOT
 
 LOCKS = ("cpu", "hub", "azure")
 OWN = {"scripts", "nsfw_detector", "score"}

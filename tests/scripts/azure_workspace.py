@@ -17,11 +17,10 @@ from nsfw_detector.checkpoint import Checkpoint
 from scripts.azure.deployment.deploying import ensure_deployed
 from scripts.azure.deployment.file import pin_versions, read_deployment
 from scripts.azure.workspace import connect
-from scripts.local_server import ROOT
+from scripts.paths import DEMO, ROOT
 from tests.cloud.cloud import Cloud
 
 ENDPOINT = "moderate"
-DEMO = ROOT / "models" / "demo"
 
 
 def register_model(cloud: Cloud, folder: Path = DEMO, name: str = "demo") -> str:

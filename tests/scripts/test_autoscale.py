@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from scripts.azure.autoscaling import find_settings
-from scripts.azure.rollout.metrics import connect_monitor
+from scripts.azure.workspace import connect_monitor
 from tests.cloud.cloud import Cloud
 from tests.scripts.azure_workspace import ENDPOINT, furnish, put_deployment, run_script, sent
 

@@ -27,12 +27,11 @@ from scripts.azure.batch.order import place_order
 from scripts.azure.batch.source import find_source
 from scripts.azure.deployment.deploying import ensure_deployed
 from scripts.azure.deployment.file import pin_versions, read_deployment
-from scripts.azure.errors import OperatorError
 from scripts.azure.workspace import connect
 from scripts.batch import ENDPOINT
-from scripts.local_server import ROOT
+from scripts.errors import OperatorError
+from scripts.paths import ROOT, SAMPLES
 from tests.cloud.cloud import Cloud
-from tests.conftest import SAMPLES
 from tests.scripts.azure_workspace import register_model, run_script, start_script, wait_until
 
 DATASTORE = "azureml://datastores/workspaceblobstore/paths"

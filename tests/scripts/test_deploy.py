@@ -10,10 +10,9 @@ import pytest
 import yaml
 from azure.ai.ml.entities import AmlCompute, BatchEndpoint, Environment, Model
 
-from scripts.local_server import ROOT
+from scripts.paths import DEMO, ROOT
 from tests.cloud.cloud import Cloud
 from tests.scripts.azure_workspace import (
-    DEMO,
     ENDPOINT,
     furnish,
     register_model,

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from scripts import doctor
-from scripts.local_server import ROOT
+from scripts.paths import ROOT
 from tests.cloud.cloud import Cloud
 from tests.scripts.azure.checks.files import changed
 

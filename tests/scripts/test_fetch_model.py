@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from nsfw_detector.errors import CheckpointNotFoundError
-from scripts.fetch_model import PINS, resolve_model
-from scripts.local_server import ROOT
+from scripts.fetch_model import resolve_model
+from scripts.paths import ROOT
+from scripts.pins import PINS
 from tests.checkpoints import tiny_config, write_checkpoint
 
 REVISION = "a" * 40

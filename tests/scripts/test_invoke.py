@@ -16,11 +16,12 @@ import pytest
 from PIL import Image
 
 from scripts import invoke
-from scripts.azure.errors import OperatorError
 from scripts.azure.scoring import patience
 from scripts.azure.scoring.errors import ScoringError
 from scripts.azure.workspace import connect
-from scripts.local_server import ROOT, LocalServer
+from scripts.errors import OperatorError
+from scripts.local_server import LocalServer
+from scripts.paths import ROOT, SAMPLES
 from tests.cloud.cloud import Cloud
 from tests.scripts.azure.deployed import ENDPOINT, deploy
 from tests.scripts.azure.moody_server import Answer, MoodyServer
@@ -140,7 +141,7 @@ class TestInputs:
     def test_dash_names_after_two_dashes(
         self, call: Invoke, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        (tmp_path / "-x.png").write_bytes((ROOT / "samples" / "cat.jpg").read_bytes())
+        (tmp_path / "-x.png").write_bytes((SAMPLES / "cat.jpg").read_bytes())
         monkeypatch.chdir(tmp_path)
         assert call("--url", url, "--", "-x.png")[0] == 0
 
@@ -182,7 +183,7 @@ class TestLargePictures:
     @pytest.fixture
     def large(self, tmp_path: Path) -> Path:
         path = tmp_path / "large.jpg"
-        with Image.open(ROOT / "samples" / "demo-high.png") as image:
+        with Image.open(SAMPLES / "demo-high.png") as image:
             image.resize((3000, 2250), Image.Resampling.BICUBIC).save(path, quality=98)
         return path
 
@@ -203,7 +204,7 @@ class TestPolicy:
     def test_of_a_file(self, call: Invoke, url: str, tmp_path: Path) -> None:
         policy = tmp_path / "policy.yml"
         policy.write_text("block: {medium: 0.5}\n")
-        sample = ROOT / "samples" / "demo-medium.png"
+        sample = SAMPLES / "demo-medium.png"
         assert json.loads(call(sample, "--url", url)[1])["decision"] == "review"
         row = json.loads(call(sample, "--url", url, "--policy", policy)[1])
         assert row["decision"] == "block"
@@ -212,7 +213,7 @@ class TestPolicy:
         policy = tmp_path / "policy.yml"
         policy.write_text("block: {extreme: 0.5}\n")
         with pytest.raises(ScoringError, match="extreme"):
-            call(ROOT / "samples", "--url", url, "--policy", policy)
+            call(SAMPLES, "--url", url, "--policy", policy)
 
 
 class TestResume:
@@ -279,7 +280,7 @@ class TestResume:
     @pytest.mark.parametrize("extra", [[], ["-o", "x.csv"], ["-o", "x.jsonl", "--format", "csv"]])
     def test_needs_json_lines(self, call: Invoke, url: str, extra: list[str]) -> None:
         with pytest.raises(OperatorError, match="JSON lines"):
-            call(ROOT / "samples", "--url", url, "--resume", *extra)
+            call(SAMPLES, "--url", url, "--resume", *extra)
 
 
 class TestFailures:
@@ -340,7 +341,7 @@ class TestFailures:
 
     def test_output_that_cannot_be_written(self, call: Invoke, url: str, tmp_path: Path) -> None:
         with pytest.raises(OperatorError, match="cannot be written"):
-            call(ROOT / "samples", "--url", url, "-o", tmp_path / "no" / "such" / "x.csv")
+            call(SAMPLES, "--url", url, "-o", tmp_path / "no" / "such" / "x.csv")
 
     def test_reader_that_has_enough(self, url: str) -> None:
         line = " ".join(command("samples", "--url", url, "--concurrency", "1"))

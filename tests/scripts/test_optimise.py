@@ -14,8 +14,8 @@ import pytest
 from PIL import Image
 
 from nsfw_detector import Detection, Detector, Settings
-from scripts.local_server import ROOT
 from scripts.optimise import Verdict, choose
+from scripts.paths import ROOT
 from tests.checkpoints import random_tensors, tiny_config, write_checkpoint
 
 NO_CHANGE = Verdict(100, 1, 1, 0, 0, 0, 0.005)

@@ -13,7 +13,7 @@ import pytest
 
 from scripts.azure.provisioning.environment import DIGEST_TAG, environment_digest
 from scripts.azure.workspace import connect
-from scripts.local_server import ROOT
+from scripts.paths import ROOT
 from tests.cloud.cloud import Cloud
 
 ENVIRONMENT = "nsfw-image-detector-cpu"

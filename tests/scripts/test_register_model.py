@@ -16,13 +16,12 @@ import pytest
 from nsfw_detector import Detector
 from nsfw_detector.checkpoint import Checkpoint
 from scripts.azure.models.card import DEMO_WARNING
-from scripts.azure.models.facts import DEMO, gather
+from scripts.azure.models.facts import DEMO_NAME, gather
 from scripts.azure.models.registry import versions
 from scripts.azure.workspace import connect, connect_registry
-from scripts.local_server import ROOT
+from scripts.paths import DEMO, ROOT
 from tests.cloud.cloud import Cloud
 
-DEMO_FOLDER = ROOT / "models" / "demo"
 WEIGHTS_PUT = r"LocalUpload/.*/model\.safetensors"
 VERSION_PUT = r"/models/nsfw-image-detector/versions/"
 
@@ -85,12 +84,12 @@ def write_optimised(folder: Path, sha256: str, speedup: float = 1.5) -> None:
 
 
 def test_demo_arrives_as_a_model_that_can_be_served(cloud: Cloud, tmp_path: Path) -> None:
-    out = succeed(cloud, DEMO_FOLDER, "--metric", "accuracy=0.967")
+    out = succeed(cloud, DEMO, "--metric", "accuracy=0.967")
     assert "azureml:nsfw-image-detector:1" in out
     assert DEMO_WARNING in out
 
     (model,) = models(cloud)
-    checkpoint = Checkpoint.load(DEMO_FOLDER)
+    checkpoint = Checkpoint.load(DEMO)
     assert model.type == "custom_model"
     assert model.description.startswith("DEMO CHECKPOINT, NEVER A MODERATOR")
     assert model.tags["demo"] == model.properties["demo"] == "true"
@@ -175,11 +174,11 @@ def test_dry_run_changes_nothing(cloud: Cloud, own: Path) -> None:
 
 def test_demo_never_becomes_the_latest_of_a_model_that_moderates(cloud: Cloud, own: Path) -> None:
     succeed(cloud, own)
-    done = register(cloud, DEMO_FOLDER)
+    done = register(cloud, DEMO)
     assert done.returncode == 1
     assert "--name" in done.stderr
     assert len(models(cloud)) == 1
-    succeed(cloud, DEMO_FOLDER, "--name", "nsfw-demo")
+    succeed(cloud, DEMO, "--name", "nsfw-demo")
     assert len(models(cloud, "nsfw-demo")) == 1
 
 
@@ -281,4 +280,4 @@ def test_source_is_known_by_the_digest(own: Path) -> None:
 
 
 def test_demo_is_recognised() -> None:
-    assert Checkpoint.load(DEMO_FOLDER).config.model_name == DEMO
+    assert Checkpoint.load(DEMO).config.model_name == DEMO_NAME

@@ -13,9 +13,9 @@ import pytest
 from nsfw_detector import Detector
 from nsfw_detector.batch import Item, score_items
 from nsfw_detector.errors import DetectorError, ImageNotFoundError, ImageUnavailableError
-from scripts.azure.errors import OperatorError
+from scripts.errors import OperatorError
+from scripts.paths import SAMPLES
 from scripts.results_folder import PartWriter, ResultsFolder
-from tests.conftest import SAMPLES
 
 RUN = {"input": "photos", "model": {"digest": "sha256:1"}, "shard": (1, 1)}
 

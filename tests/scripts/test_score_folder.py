@@ -19,12 +19,11 @@ from azure.storage.blob import ContainerSasPermissions, generate_container_sas
 
 from benchmarks import mixed_images
 from nsfw_detector.batch.paths import file_path
-from scripts.azure.errors import OperatorError
+from scripts.errors import OperatorError
 from scripts.inputs import blobs
-from scripts.local_server import ROOT
-from scripts.score_folder import DEMO, Stop, main
+from scripts.paths import DEMO, ROOT, SAMPLES
+from scripts.score_folder import Stop, main
 from tests.cloud import azurite
-from tests.conftest import SAMPLES
 from tests.scripts.inputs.storage import make_container, network, upload
 
 Rows = dict[str, dict[str, Any]]
@@ -193,6 +192,18 @@ def test_new_files_are_added_and_unreadable_ones_tried_again(
     assert main([str(few), "--out", str(out)]) == 0
     assert "This run: 0 files" in capsys.readouterr().out
     assert rows(out) == second
+
+
+def test_a_local_folder_needs_nothing_of_azure(few: Path, tmp_path: Path) -> None:
+    code = (
+        "import sys\n"
+        "from scripts.score_folder import main\n"
+        "main(sys.argv[1:])\n"
+        "print([name for name in sys.modules if name.partition('.')[0] == 'azure'])"
+    )
+    command = [sys.executable, "-c", code, str(few), "--out", str(tmp_path / "out")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] == "[]", done.stderr
 
 
 def test_the_results_may_be_inside_the_input(few: Path) -> None:

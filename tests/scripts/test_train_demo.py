@@ -12,6 +12,7 @@ from safetensors import safe_open
 
 from scripts.demo_images import LEVELS, add_badges, draw, example
 from scripts.make_samples import drawn_pictures, request_bodies
+from scripts.paths import DEMO, SAMPLES
 from scripts.train_demo import (
     ARCHITECTURE,
     CONFIG,
@@ -21,7 +22,6 @@ from scripts.train_demo import (
     main,
     sample_scores,
 )
-from tests.conftest import DEMO, SAMPLES
 
 FRESH_SEED = 20_000_000
 """Neither the training's nor that of the model card's held-out pictures."""

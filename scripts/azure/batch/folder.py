@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from scripts.azure.errors import OperatorError
+from scripts.errors import OperatorError
 
 RECORD = "_job.json"
 

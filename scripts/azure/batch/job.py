@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from azure.core.exceptions import ResourceNotFoundError
 
-from scripts.azure.errors import OperatorError
+from scripts.azure.waiting import plain
+from scripts.errors import OperatorError
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient
@@ -73,7 +74,7 @@ class BatchJob:
     def state(self) -> State:
         """Ask Azure for its state."""
         self._job = self._client.jobs.get(self.name)
-        return State(_text(self._job.status), next((_text(s.status) for s in self.steps()), None))
+        return State(plain(self._job.status), next((plain(s.status) for s in self.steps()), None))
 
     def steps(self) -> list[Any]:
         """Its steps: one, called `batchscoring`, once Azure has made it."""
@@ -87,8 +88,3 @@ class BatchJob:
         """
         # Private, and what `az ml job download` does.
         return self._client.jobs._get_batch_job_scoring_output_uri(self.name)
-
-
-def _text(status: Any) -> str:
-    """The SDK gives text or an enumeration."""
-    return str(getattr(status, "value", status))

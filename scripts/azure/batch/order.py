@@ -10,8 +10,8 @@ from azure.core.exceptions import ResourceNotFoundError
 
 from scripts.azure.batch.source import Source
 from scripts.azure.datastore import open_datastore, split_address
-from scripts.azure.deployment.batch_default import get_endpoint
-from scripts.azure.errors import OperatorError
+from scripts.azure.deployment.endpoints import get_batch_endpoint
+from scripts.errors import OperatorError
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient
@@ -86,7 +86,7 @@ def place_order(
 
 
 def _find_deployment(client: MLClient, endpoint: str, name: str | None) -> Any:
-    defaults = get_endpoint(client, endpoint).defaults
+    defaults = get_batch_endpoint(client, endpoint).defaults
     name = name or (defaults.deployment_name if defaults is not None else None)
     if not name:
         raise OperatorError(

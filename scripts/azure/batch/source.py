@@ -12,7 +12,7 @@ from azure.core.exceptions import ResourceNotFoundError
 
 from scripts.azure.checks.upload import uploaded_files
 from scripts.azure.datastore import open_datastore, split_address
-from scripts.azure.errors import OperatorError
+from scripts.errors import OperatorError
 from scripts.inputs.blobs import Blobs, open_blobs, parse
 
 if TYPE_CHECKING:

@@ -15,7 +15,8 @@ from tqdm import tqdm
 from nsfw_detector.errors import DetectorError
 from scripts.azure.batch.job import BatchJob, State
 from scripts.azure.batch.results import Progress, Results
-from scripts.azure.errors import OperatorError, explain
+from scripts.azure.errors import explain
+from scripts.errors import OperatorError
 
 FIRST_INTERVAL, LONGEST_INTERVAL = 1.0, 15.0
 PATIENCE = 900.0  # seconds without an answer: networks come back

@@ -9,10 +9,11 @@ from azure.core.exceptions import ResourceNotFoundError
 
 from scripts.azure.assets import find_asset
 from scripts.azure.checks import locks
-from scripts.azure.checks.context import Context, state_of
+from scripts.azure.checks.context import Context
 from scripts.azure.findings import Finding
 from scripts.azure.provisioning.environment import DIGEST_TAG, environment_digest
-from scripts.local_server import ROOT
+from scripts.azure.waiting import state_of
+from scripts.paths import ROOT
 
 
 def check_assets(context: Context) -> Iterator[Finding]:

@@ -38,10 +38,3 @@ class Context:
     def existing(self) -> Any:
         """The deployment as it is now, None if it does not exist."""
         return self.deployments.get(str(self.document.get("name")))
-
-
-def state_of(resource: Any) -> str:
-    """Provisioning state of an endpoint, deployment or cluster, such as ``"Succeeded"``."""
-    state = getattr(resource, "provisioning_state", None)
-    # Some of the SDK's classes give an enumeration, whose text is not its value.
-    return str(getattr(state, "value", state) or "unknown")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from scripts.azure.checks.context import Context, state_of
+from scripts.azure.checks.context import Context
 from scripts.azure.findings import Finding
+from scripts.azure.waiting import UNDER_WAY, state_of
 
-BUSY = ("creating", "updating", "deleting", "provisioning")
 WAITS = (
     "Azure refuses other changes (409) until that is done.",
     "python -m scripts.deploy waits for it.",
@@ -26,9 +26,9 @@ def check_endpoint_state(context: Context) -> Iterator[Finding]:
         )
         return
     state = state_of(endpoint)
-    if state.lower() in BUSY:
+    if state in UNDER_WAY:
         yield document.warning(f"endpoint {name} is in the state {state}", *WAITS)
-    elif state.lower() != "succeeded":
+    elif state != "Succeeded":
         yield document.error(
             f"endpoint {name} is in the state {state}",
             "It takes no deployments.",
@@ -43,11 +43,11 @@ def check_deployment_states(context: Context) -> Iterator[Finding]:
     """Look at the deployments that the endpoint has."""
     for name, deployment in context.deployments.items():
         state = state_of(deployment)
-        if state.lower() in BUSY:
+        if state in UNDER_WAY:
             yield context.document.warning(
                 f"deployment {name} of {context.endpoint_name} is in the state {state}", *WAITS
             )
-        elif state.lower() != "succeeded":
+        elif state != "Succeeded":
             yield context.document.warning(
                 f"deployment {name} of {context.endpoint_name} is in the state {state}",
                 "It serves nothing, and may still take quota.",

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 
 from scripts.azure.conflicts import WAITS, wait_out
-from scripts.azure.deployment.failure import describe, operation_error, report_failure
+from scripts.azure.deployment.failure import operation_error, report_failure
 from scripts.azure.deployment.file import FINGERPRINT_TAG, DeploymentFile, fingerprint
-from scripts.azure.waiting import UNDER_WAY, perform, wait_for
+from scripts.azure.errors import describe
+from scripts.azure.waiting import UNDER_WAY, perform, state_of, wait_for
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient
@@ -26,12 +27,6 @@ def get_deployment(client: MLClient, deployment: DeploymentFile) -> Any:
         return _operations(client, deployment).get(deployment.name, deployment.endpoint)
     except ResourceNotFoundError:
         return None
-
-
-def state_of(thing: Any) -> str:
-    """Provisioning state; the SDK gives text or an enumeration."""
-    state = thing.provisioning_state
-    return str(getattr(state, "value", state))
 
 
 def is_current(existing: Any, mark: str) -> bool:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from azure.core.exceptions import AzureError, HttpResponseError, ResourceNotFoundError
+from azure.core.exceptions import AzureError, ResourceNotFoundError
 
 from scripts.azure.deployment.diagnosis import diagnose
-from scripts.azure.errors import OperatorError
 from scripts.azure.workspace import credential
+from scripts.errors import OperatorError
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient
@@ -65,20 +65,6 @@ def container_logs(client: MLClient, endpoint: str, name: str) -> str:
             log = f"(no log: {error.message})"
         parts.append(f"--- {container}, last {LOG_LINES} lines ---\n{log.strip() or '(empty)'}")
     return "\n".join(parts)
-
-
-def describe(error: HttpResponseError) -> str:
-    """Code and message of an error of Azure on one line."""
-    told = error.error
-    first = (told.code, told.message) if told else (None, None)
-    parts: list[tuple[str | None, str | None]] = [(first[0], first[1] or error.message)]
-    # What Azure ML itself says is inside: "The request is invalid." alone helps nobody.
-    parts += [(detail.code, detail.message) for detail in (told.details if told else None) or []]
-    return " ".join(_with_code(code, " ".join(str(message).split())) for code, message in parts)
-
-
-def _with_code(code: str | None, text: str) -> str:
-    return f"{code}: {text}" if code and code not in text else text
 
 
 def operation_error(deployment: Any) -> str:

@@ -12,7 +12,7 @@ import yaml
 
 from scripts.azure import yaml_file
 from scripts.azure.assets import find_asset
-from scripts.azure.errors import OperatorError
+from scripts.errors import OperatorError
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from scripts.azure import checks
 from scripts.azure.deployment.file import DeploymentFile
-from scripts.azure.errors import OperatorError
 from scripts.azure.findings import show
 from scripts.azure.workspace import Workspace
+from scripts.errors import OperatorError
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient

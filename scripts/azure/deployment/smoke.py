@@ -4,33 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
 
-from scripts.azure.errors import OperatorError
-from scripts.azure.scoring.client import Scored
-from scripts.local_server import ROOT
-
-SAMPLES = ROOT / "samples"
-IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"}
-
-
-class Scorer(Protocol):
-    """What is needed of a scoring client."""
-
-    def score(self, image: bytes) -> Scored:
-        """Score one image."""
-
-
-def find_images(folder: Path) -> list[Path]:
-    """The images of a folder and below, in order.
-
-    Raises:
-        OperatorError: There is none.
-    """
-    found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES)
-    if not found:
-        raise OperatorError(f"No images in {folder}.", "Name a folder with images.")
-    return found
+from scripts.azure.scoring.scored import Scored
+from scripts.azure.scoring.scorer import Scorer
+from scripts.errors import OperatorError
 
 
 def smoke_test(scorer: Scorer, photos: Sequence[Path], digest: str | None) -> None:

@@ -5,30 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
+from azure.core.exceptions import HttpResponseError
 
 from scripts.azure.conflicts import WAITS, wait_out
-from scripts.azure.errors import OperatorError
+from scripts.azure.deployment.endpoints import get_online_endpoint
+from scripts.errors import OperatorError
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient
 
 Traffic: TypeAlias = dict[str, int]
-
-
-def get_endpoint(client: MLClient, name: str) -> Any:
-    """Look an online endpoint up.
-
-    Raises:
-        OperatorError: There is none.
-    """
-    try:
-        return client.online_endpoints.get(name)
-    except ResourceNotFoundError:
-        raise OperatorError(
-            f"The workspace has no online endpoint `{name}`.",
-            f"Make it: python -m scripts.provision endpoints/online.yml --endpoint {name}",
-        ) from None
 
 
 def live(endpoint: Any) -> Traffic:
@@ -97,7 +83,7 @@ def set_traffic(
     """
     waits = iter(WAITS)
     while True:
-        endpoint = get_endpoint(client, name)
+        endpoint = get_online_endpoint(client, name)
         new_tags = {**(endpoint.tags or {}), **(tags or {})}
         new_tags = {key: value for key, value in new_tags.items() if value is not None}
         wanted = (dict(traffic), dict(mirror or {}), new_tags)

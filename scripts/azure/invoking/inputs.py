@@ -8,14 +8,13 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from scripts.azure.errors import OperatorError
+from scripts.errors import OperatorError
+from scripts.image_files import IMAGE_SUFFIXES
 
 STDIN = "-"
-SUFFIXES = (
-    *(".avif", ".bmp", ".gif", ".heic", ".jfif", ".jpe", ".jpeg", ".jpg"),
-    *(".png", ".tif", ".tiff", ".webp"),
-)
-"""What is taken from folders. Files named one by one are taken whatever they are called."""
+SUFFIXES = tuple(sorted((*IMAGE_SUFFIXES, ".heic")))
+"""What is taken from folders: photos of phones too, whose rows say that the format is not accepted.
+Files named one by one are taken whatever they are called."""
 
 
 def find_inputs(names: Iterable[str], list_file: str | None = None) -> list[str]:

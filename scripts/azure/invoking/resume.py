@@ -7,7 +7,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from scripts.azure.errors import OperatorError
+from scripts.errors import OperatorError
 
 BEGIN = '{"file": "'
 """What every line of results begins with."""

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from nsfw_detector.checkpoint import Checkpoint
 from nsfw_detector.checkpoint.checkpoint import CONFIG, WEIGHTS
-from scripts.fetch_model import PINS
+from scripts.pins import PINS
 
-DEMO = "nsfw-detector-demo"
+DEMO_NAME = "nsfw-detector-demo"
 """`model_name` in the demo checkpoint's config.json."""
 
 LICENCES = {"Freepik/nsfw_image_detector": "MIT"}
@@ -68,7 +68,7 @@ def gather(checkpoint: Checkpoint, model: str, optimised_engine: str | None) -> 
         architecture=checkpoint.config.architecture,
         input_size=(height, width),
         optimised_engine=optimised_engine or "none",
-        demo=checkpoint.config.model_name == DEMO,
+        demo=checkpoint.config.model_name == DEMO_NAME,
     )
 
 

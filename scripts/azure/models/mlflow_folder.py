@@ -14,10 +14,10 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from scripts.azure.errors import OperatorError
 from scripts.azure.models.facts import ModelFacts
 from scripts.azure.models.mlflow_signature import Flavour, example, signature
-from scripts.local_server import ROOT
+from scripts.errors import OperatorError
+from scripts.paths import ROOT
 
 CODE = ROOT / "nsfw_detector"
 LOCK = ROOT / "environment" / "cpu.lock"

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 
-from scripts.azure.errors import OperatorError
 from scripts.azure.quiet import quiet_uploads
+from scripts.errors import OperatorError
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient

@@ -13,9 +13,9 @@ import yaml
 from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
 
 from scripts.azure import yaml_file
-from scripts.azure.errors import OperatorError
 from scripts.azure.provisioning.outcome import Outcome
 from scripts.azure.quiet import quiet_uploads
+from scripts.errors import OperatorError
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient

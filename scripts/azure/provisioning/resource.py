@@ -10,7 +10,7 @@ from azure.core.exceptions import ResourceNotFoundError
 
 from scripts.azure import yaml_file
 from scripts.azure.provisioning.outcome import Outcome
-from scripts.azure.waiting import UNDER_WAY, perform, wait_for
+from scripts.azure.waiting import UNDER_WAY, perform, state_of, wait_for
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient
@@ -60,7 +60,7 @@ def _ensure(
     what = f"{kind} {wanted.name}"
 
     def get_state() -> str:
-        return _state(operations.get(wanted.name))
+        return state_of(operations.get(wanted.name))
 
     existing = _get(lambda: operations.get(wanted.name))
     if existing is None:
@@ -68,10 +68,10 @@ def _ensure(
             return Outcome(kind, wanted.name, "would be made")
         perform(what, lambda: operations.begin_create_or_update(wanted), get_state)
         return Outcome(kind, wanted.name, "made")
-    if _state(existing) in UNDER_WAY and not dry_run:
+    if state_of(existing) in UNDER_WAY and not dry_run:
         wait_for(what, get_state)  # another run began it
         existing = operations.get(wanted.name)
-    if _state(existing) in ("Failed", "Canceled"):
+    if state_of(existing) in ("Failed", "Canceled"):
         how = "see why in the portal, delete it, and run this again"
         return Outcome(kind, wanted.name, "failed", how)
     different = _differences(wanted, existing, fields)
@@ -83,11 +83,6 @@ def _get(get: Callable[[], Any]) -> Any | None:
         return get()
     except ResourceNotFoundError:
         return None
-
-
-def _state(resource: Any) -> str:
-    state = resource.provisioning_state
-    return str(getattr(state, "value", state))  # some kinds of resource have an enumeration
 
 
 def _differences(wanted: Any, existing: Any, fields: tuple[str, ...]) -> str:

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from scripts.azure.deployment.smoke import Scorer
+from scripts.azure.scoring.scorer import Scorer
 
 
 @dataclass(frozen=True, slots=True)

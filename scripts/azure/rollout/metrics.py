@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from azure.core.exceptions import HttpResponseError
 
-from scripts.azure.workspace import Workspace, credential
-
 if TYPE_CHECKING:
     from azure.mgmt.monitor import MonitorManagementClient
 
@@ -38,13 +36,6 @@ class Requests:
     total: float
     failed: float
     p95_ms: float | None
-
-
-def connect_monitor(workspace: Workspace) -> MonitorManagementClient:
-    """Open Azure Monitor's client for the workspace's subscription."""
-    from azure.mgmt.monitor import MonitorManagementClient
-
-    return MonitorManagementClient(credential(), workspace.subscription)
 
 
 class RequestMetrics:

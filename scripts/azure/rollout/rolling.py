@@ -12,8 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
-from scripts.azure.deployment.traffic import Traffic, get_endpoint, live, set_traffic, shift, show
-from scripts.azure.errors import OperatorError
+from scripts.azure.deployment.endpoints import get_online_endpoint
+from scripts.azure.deployment.traffic import Traffic, live, set_traffic, shift, show
+from scripts.errors import OperatorError
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient
@@ -120,7 +121,7 @@ def roll(
     Raises:
         BreachError: It was worse than may be.
     """
-    share = live(get_endpoint(client, endpoint)).get(rollout.to, 0)
+    share = live(get_online_endpoint(client, endpoint)).get(rollout.to, 0)
     try:
         if mirror and not share:
             print(f"Copies of {show(mirror)} of the requests, without answers to callers:")
@@ -132,7 +133,7 @@ def roll(
             set_traffic(client, endpoint, traffic, tags=rollout.tag())
             _stop_at_breach(watch(rollout.old in traffic))
         done = replace(rollout, state="done")
-        traffic = live(get_endpoint(client, endpoint))
+        traffic = live(get_online_endpoint(client, endpoint))
         set_traffic(client, endpoint, traffic, tags=done.tag())
         print(f"Done. Traffic: {show(traffic)}")
     except BaseException as error:  # Ctrl-C too: never leave traffic where nobody watches it

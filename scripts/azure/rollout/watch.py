@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from scripts.azure.deployment.smoke import Scorer
 from scripts.azure.rollout.metrics import Requests
 from scripts.azure.scoring.errors import ScoringError
+from scripts.azure.scoring.scorer import Scorer
 
 LONGEST_INTERVAL = 30.0
 """Seconds between looks, of which each step has ten at least."""

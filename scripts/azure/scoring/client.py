@@ -22,11 +22,11 @@ from azure.core.exceptions import ResourceNotFoundError
 from requests.adapters import HTTPAdapter
 from urllib3.filepost import encode_multipart_formdata
 
-from scripts.azure.errors import OperatorError
 from scripts.azure.scoring.authorization import Authorization, Header, endpoint_authorization
 from scripts.azure.scoring.errors import ScoringError, from_answer, unreachable
 from scripts.azure.scoring.patience import Patience
 from scripts.azure.scoring.scored import Scored, read_answer
+from scripts.errors import OperatorError
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient

@@ -8,7 +8,7 @@ import requests
 from urllib3.exceptions import InvalidHeader
 from urllib3.util import Retry
 
-from scripts.azure.errors import OperatorError
+from scripts.errors import OperatorError
 
 MODEL_STATUS = "ms-azureml-model-error-statuscode"
 """What the container answered, where the platform made 424 of it."""

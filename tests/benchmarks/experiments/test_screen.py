@@ -13,7 +13,7 @@ from nsfw_detector.checkpoint import Checkpoint
 from nsfw_detector.engines.openvino_engine import OpenVINOEngine
 from nsfw_detector.results import Decision
 from nsfw_detector.torchvision_shim import ensure_importable
-from tests.conftest import DEMO, SAMPLES
+from scripts.paths import DEMO, SAMPLES
 
 SIDES = {0.75: 84, 0.5: 56}
 

@@ -12,8 +12,8 @@ from benchmarks.experiments.token_merging import main, per_block, work
 from nsfw_detector.checkpoint import Checkpoint
 from nsfw_detector.engines.openvino_engine import required_spec
 from nsfw_detector.engines.torch_engine import TorchEngine
+from scripts.paths import DEMO
 from tests.checkpoints import tiny_config, write_checkpoint
-from tests.conftest import DEMO
 
 
 def images(count: int, side: int) -> np.ndarray:

@@ -16,7 +16,7 @@ from azure.ai.ml.entities import (
     OnlineRequestSettings,
 )
 
-from scripts.local_server import ROOT
+from scripts.paths import DEMO, ROOT
 
 ENDPOINT = "moderate"
 
@@ -37,7 +37,7 @@ def deploy(client: MLClient, folder: Path, auth_mode: str, traffic: int = 100) -
     context.mkdir()
     (context / "Dockerfile").write_text("FROM scratch\n")
     make_endpoint(client, auth_mode)
-    client.models.create_or_update(Model(name="demo", path=ROOT / "models" / "demo"))
+    client.models.create_or_update(Model(name="demo", path=DEMO))
     client.environments.create_or_update(
         Environment(name="serving", build=BuildContext(path=str(context)))
     )

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from scripts.azure.errors import OperatorError
 from scripts.azure.workspace import (
     Workspace,
     add_workspace_arguments,
     find_workspace,
     open_workspace,
 )
+from scripts.errors import OperatorError
 from tests.cloud.cloud import Cloud
 
 

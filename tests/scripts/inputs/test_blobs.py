@@ -15,13 +15,13 @@ from nsfw_detector import Detector
 from nsfw_detector.batch import score_items
 from nsfw_detector.errors import DetectorError, ImageError, ImageUnavailableError
 from nsfw_detector.results import Detection
-from scripts.azure.errors import OperatorError
+from scripts.errors import OperatorError
 from scripts.inputs import blobs, open_input
 from scripts.inputs.blobs import BlobFile, open_blobs, parse
+from scripts.paths import SAMPLES
 from scripts.results_folder import TRIED_AGAIN
 from tests.batch.videos import write_video
 from tests.cloud import azurite
-from tests.conftest import SAMPLES
 from tests.scripts.inputs.storage import Network, make_container, network
 
 BY_KEY = {"AZURE_STORAGE_KEY": azurite.KEY}

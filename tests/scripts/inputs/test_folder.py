@@ -8,7 +8,7 @@ import pytest
 
 from nsfw_detector.batch.paths import file_path
 from nsfw_detector.errors import ImageNotFoundError
-from scripts.azure.errors import OperatorError
+from scripts.errors import OperatorError
 from scripts.inputs import open_input
 from scripts.inputs.folder import Folder
 

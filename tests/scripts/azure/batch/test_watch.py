@@ -17,7 +17,7 @@ from scripts.azure.batch import watch as batch_watch
 from scripts.azure.batch.job import State
 from scripts.azure.batch.results import Progress, Results
 from scripts.azure.batch.watch import Looks, Total
-from scripts.azure.errors import OperatorError
+from scripts.errors import OperatorError
 from scripts.inputs.blobs import Blob
 
 RUNNING = State("Running", "Running")

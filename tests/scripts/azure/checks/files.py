@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from scripts.local_server import ROOT
+from scripts.paths import ROOT
 
 
 class _Mark(Enum):

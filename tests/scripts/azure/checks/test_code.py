@@ -9,7 +9,8 @@ import pytest
 from scripts.azure.checks.code import check_code
 from scripts.azure.checks.document import Document
 from scripts.azure.findings import Finding
-from scripts.local_server import ROOT, LocalServer, ServerStartError
+from scripts.local_server import LocalServer, ServerStartError
+from scripts.paths import DEMO
 from tests.scripts.azure.checks.files import changed
 
 IGNORE = "*\n!/score.py\n!/nsfw_detector/**/*.py\n!/policy.yml\n"
@@ -74,12 +75,12 @@ def test_the_real_server_does_take_config_json(code: Path) -> None:
 
     (code / "score.py").write_text("def init(): ...\ndef run(data): ...\n")
     script = str(code / "score.py")
-    with LocalServer(ROOT / "models" / "demo", entry_script=script):
+    with LocalServer(DEMO, entry_script=script):
         pass
     (code / "config.json").write_text("[]")
     with (
         pytest.raises(ServerStartError, match="did not start"),
-        LocalServer(ROOT / "models" / "demo", entry_script=script),
+        LocalServer(DEMO, entry_script=script),
     ):
         pass
 

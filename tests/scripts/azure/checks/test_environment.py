@@ -10,7 +10,7 @@ from scripts.azure.checks import locks
 from scripts.azure.checks.document import Document
 from scripts.azure.checks.environment import check_environment
 from scripts.azure.findings import Finding
-from scripts.local_server import ROOT
+from scripts.paths import ROOT
 from tests.scripts.azure.checks.files import changed
 
 SOURCES = sorted((ROOT / "environment").glob("*.in"))

@@ -15,13 +15,13 @@ from scripts.azure.checks.document import Document
 from scripts.azure.checks.locks import locked_version
 from scripts.azure.checks.model import check_model
 from scripts.azure.findings import Finding
-from scripts.local_server import ROOT
+from scripts.paths import DEMO
 from tests.scripts.azure.checks.files import changed
 
 
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
-    shutil.copytree(ROOT / "models" / "demo", tmp_path / "model")
+    shutil.copytree(DEMO, tmp_path / "model")
     return tmp_path / "model"
 
 

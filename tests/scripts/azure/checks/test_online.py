@@ -14,7 +14,7 @@ from scripts.azure.checks import check_workspace, locks
 from scripts.azure.findings import Finding
 from scripts.azure.provisioning.environment import ensure_environment
 from scripts.azure.workspace import connect
-from scripts.local_server import ROOT
+from scripts.paths import DEMO
 from tests.cloud.arm.authorization import assignment
 from tests.cloud.arm.paths import GROUP, WORKSPACE_ID
 from tests.cloud.cloud import Cloud
@@ -32,7 +32,7 @@ def client(cloud: Cloud) -> MLClient:
 @pytest.fixture
 def assets(client: MLClient) -> None:
     """A registered model, and environments from the locks that are here."""
-    client.models.create_or_update(Model(name=ENDPOINT, path=ROOT / "models" / "demo"))
+    client.models.create_or_update(Model(name=ENDPOINT, path=DEMO))
     for name in ("cpu", "batch"):
         ensure_environment(client, locks.ENVIRONMENT / f"{name}.yml", dry_run=False)
 
@@ -181,6 +181,7 @@ def test_a_missing_role(check: Any, cloud: Cloud, endpoint: str, role: str) -> N
     ("state", "how"),
     [
         ("Updating", "scripts.deploy waits"),
+        ("Scaling", "scripts.deploy waits"),
         ("Deleting", "scripts.deploy waits"),
         ("Failed", f"scripts.delete {ENDPOINT} green"),
     ],

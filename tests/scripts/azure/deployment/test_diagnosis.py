@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from scripts.azure.deployment.diagnosis import SAID_BY_AZURE, SAID_BY_THE_CONTAINER, diagnose
-from scripts.local_server import ROOT, LocalServer, ServerStartError
+from scripts.local_server import LocalServer, ServerStartError
+from scripts.paths import DEMO
 
-DEMO = ROOT / "models" / "demo"
 CRASHED = "ResourceNotReady: User container has crashed or terminated."
 
 

@@ -5,7 +5,7 @@ from itertools import product
 import pytest
 
 from scripts.azure.deployment.traffic import shift
-from scripts.azure.errors import OperatorError
+from scripts.errors import OperatorError
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from scripts.azure.errors import OperatorError
 from scripts.azure.invoking.inputs import find_inputs
+from scripts.errors import OperatorError
 
 ODD = [
     "-dash.jpg",

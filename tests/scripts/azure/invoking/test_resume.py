@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from scripts.azure.errors import OperatorError
 from scripts.azure.invoking.resume import finished_files
+from scripts.errors import OperatorError
 
 GOOD = json.dumps({"file": "a\nb.jpg", "level": "low"})
 OTHER = json.dumps({"file": "写真.jpg", "level": "low"})

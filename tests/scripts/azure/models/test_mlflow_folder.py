@@ -24,16 +24,16 @@ from PIL import Image
 from nsfw_detector import Detector
 from nsfw_detector.checkpoint import Checkpoint
 from nsfw_detector.results import Detection
-from scripts.azure.errors import OperatorError
 from scripts.azure.models import facts as model_facts
 from scripts.azure.models import folder as model_folder
 from scripts.azure.models import mlflow_folder
 from scripts.azure.models.mlflow_signature import Flavour
-from scripts.local_server import ROOT, Server, free_port
+from scripts.errors import OperatorError
+from scripts.local_server import Server, free_port
+from scripts.paths import DEMO, ROOT, SAMPLES
 
-DEMO = ROOT / "models" / "demo"
-HIGH = ROOT / "samples" / "demo-high.png"
-CAT = ROOT / "samples" / "cat.jpg"
+HIGH = SAMPLES / "demo-high.png"
+CAT = SAMPLES / "cat.jpg"
 
 
 EXACT = {"PRECISION": "fp32", "SCALED_DECODING": "false"}  # as the fixture demo_detector

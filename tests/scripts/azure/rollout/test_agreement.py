@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from scripts.azure.deployment.smoke import find_images
 from scripts.azure.rollout.agreement import compare, render, write_report
 from scripts.azure.scoring.client import Scored, ScoringClient
+from scripts.image_files import find_images
 from scripts.local_server import LocalServer
 
 SAMPLES = Path("samples")

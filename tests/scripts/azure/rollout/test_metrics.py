@@ -16,8 +16,8 @@ from azure.core.pipeline.transport import (
 )
 from azure.mgmt.monitor import MonitorManagementClient
 
-from scripts.azure.rollout.metrics import RequestMetrics, Requests, connect_monitor
-from scripts.azure.workspace import Workspace, credential
+from scripts.azure.rollout.metrics import RequestMetrics, Requests
+from scripts.azure.workspace import Workspace, connect_monitor, credential
 from tests.cloud.cloud import Cloud
 from tests.cloud.traffic import Scored
 

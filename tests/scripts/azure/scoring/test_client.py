@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 from azure.ai.ml import MLClient
 
-from scripts.azure.errors import OperatorError
 from scripts.azure.scoring import authorization, patience
 from scripts.azure.scoring.authorization import Authorization
 from scripts.azure.scoring.client import ScoringClient, ScoringError, connect_endpoint
 from scripts.azure.workspace import connect
-from scripts.local_server import ROOT, LocalServer
+from scripts.errors import OperatorError
+from scripts.local_server import LocalServer
+from scripts.paths import SAMPLES
 from tests.cloud.cloud import Cloud
 from tests.scripts.azure.deployed import ENDPOINT, deploy, make_endpoint
 from tests.scripts.azure.moody_server import RESULT, Answer, MoodyServer, image_error
@@ -345,7 +346,7 @@ class TestOnAzure:
     ) -> None:
         deploy(workspace, tmp_path, auth_mode)
         client = connect_endpoint(workspace, ENDPOINT)
-        sample = ROOT / "samples" / "demo-high.png"
+        sample = SAMPLES / "demo-high.png"
         for _ in range(3):
             assert client.score(sample.read_bytes()).result["level"] == "high"
         assert client.score(b"text").result["error"]["code"] == "image_format_unsupported"
@@ -356,7 +357,7 @@ class TestOnAzure:
         self, cloud: Cloud, workspace: MLClient, tmp_path: Path
     ) -> None:
         deploy(workspace, tmp_path, "key", traffic=0)
-        image = (ROOT / "samples" / "cat.jpg").read_bytes()
+        image = (SAMPLES / "cat.jpg").read_bytes()
         with pytest.raises(ScoringError) as caught:
             connect_endpoint(workspace, ENDPOINT).score(image)
         assert caught.value.status == 404
@@ -377,7 +378,7 @@ class TestOnAzure:
     ) -> None:
         deploy(workspace, tmp_path, "key")
         client = connect_endpoint(workspace, ENDPOINT)
-        image = (ROOT / "samples" / "cat.jpg").read_bytes()
+        image = (SAMPLES / "cat.jpg").read_bytes()
         cloud.answer_next("POST", "inference.ml.azure.com/score", 429, times=3)
         assert client.score(image).attempts == 4
 

@@ -3,7 +3,7 @@
 Each part stands between two comments, ``<!-- name -->`` and ``<!-- end of name -->``.
 
 Example:
-    python -m scripts.update_readme
+    python -m benchmarks.update_readme
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from pathlib import Path
 
 from benchmarks import cost, readme
 from nsfw_detector.settings import Settings
-from scripts.demo import MODEL
-from scripts.local_server import ROOT, LocalServer
+from scripts.local_server import LocalServer
+from scripts.paths import DEMO, ROOT, SAMPLES
 
 README = ROOT / "README.md"
 BATCH = ROOT / "docs" / "batch.md"
@@ -35,10 +35,10 @@ def demo_output() -> str:
 
 def answer() -> str:
     """The answer to the README's first request."""
-    with LocalServer(MODEL) as server:
+    with LocalServer(DEMO) as server:
         request = urllib.request.Request(
             f"{server.url}/score",
-            data=(ROOT / "samples" / "cat.jpg").read_bytes(),
+            data=(SAMPLES / "cat.jpg").read_bytes(),
             headers={"Content-Type": "image/jpeg"},
         )
         with urllib.request.urlopen(request) as response:
@@ -99,7 +99,7 @@ def update(path: Path) -> None:
 if __name__ == "__main__":
     argparse.ArgumentParser(
         description=(__doc__ or "").split("\n\n")[0],
-        epilog="example: python -m scripts.update_readme",
+        epilog="example: python -m benchmarks.update_readme",
     ).parse_args()
     for page in PARTS:
         update(page)
