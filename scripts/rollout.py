@@ -136,9 +136,13 @@ def move(
     metrics = RequestMetrics(
         connect_monitor(workspace), f"{workspace.arm_id}/onlineEndpoints/{endpoint}"
     )
+    old, new = (
+        (name, connect_endpoint(client, endpoint, name, PROBE_TIMEOUT, repeats=False))
+        for name in (rollout.old, rollout.to)
+    )
     watch = Watch(
-        (rollout.old, connect_endpoint(client, endpoint, rollout.old, PROBE_TIMEOUT)),
-        (rollout.to, connect_endpoint(client, endpoint, rollout.to, PROBE_TIMEOUT)),
+        old,
+        new,
         [photo.read_bytes() for photo in find_images(SAMPLES)],
         Limits(arguments.max_errors, arguments.max_slowdown, arguments.max_p95_ms),
         metrics.read,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from azure.ai.ml import MLClient
 from azure.ai.ml.entities import KubernetesCompute, KubernetesOnlineEndpoint
 
 from scripts.azure.deployment.traffic import set_traffic
+from scripts.paths import ROOT
 from tests.cloud.cloud import Cloud
 from tests.scripts.azure_workspace import (
     ENDPOINT,
@@ -23,6 +25,18 @@ from tests.scripts.azure_workspace import (
     write_deployment,
 )
 
+EVERY_SECOND_FAILS = """
+from itertools import count
+
+asked = count()
+
+
+@rawhttp
+def run(data):
+    if next(asked) % 2:
+        raise RuntimeError("now and then")
+    return respond(detector, data, collect)
+"""
 QUICK = ("--minutes-per-step", "0", "--max-slowdown", "20")  # this machine is not quiet
 
 
@@ -123,6 +137,20 @@ def test_a_deployment_that_dies_loses_its_traffic(cloud: Cloud, client: MLClient
     assert "Breach: " in error
     assert "probes of green failed" in error or "requests to green failed" in error
     assert "Traffic is back: blue 100 %" in error
+    assert traffic(client) == {"blue": 100}
+
+
+def test_a_deployment_that_fails_now_and_then_loses_its_traffic(
+    cloud: Cloud, client: MLClient, tmp_path: Path
+) -> None:
+    code = tmp_path / "code"
+    shutil.copytree(ROOT / "nsfw_detector", code / "nsfw_detector")
+    (code / "score.py").write_text((ROOT / "score.py").read_text() + EVERY_SECOND_FAILS)
+    configuration = {"code": str(code), "scoring_script": "score.py"}
+    put_deployment(client, tmp_path, "green", code_configuration=configuration)
+    done = run_script(cloud, "scripts.rollout", ENDPOINT, "--to", "green", *QUICK)
+    assert done.returncode == 1
+    assert " probes of green failed" in done.stderr
     assert traffic(client) == {"blue": 100}
 
 

@@ -51,6 +51,8 @@ class ScoringClient:
         authorization: Gives the value of the `Authorization` header; empty for none.
         deployment: Which deployment shall answer; by default Azure picks one by traffic.
         timeout: Seconds for one image, all attempts and waits together.
+        repeats: Whether an image is sent again where that may help. Who wants to know how often a
+            deployment fails must not.
     """
 
     def __init__(
@@ -59,10 +61,13 @@ class ScoringClient:
         authorization: Callable[[], str] = no_authorization,
         deployment: str | None = None,
         timeout: float = 60.0,
+        *,
+        repeats: bool = True,
     ) -> None:
         self.url = url
         self._authorization = authorization
         self._timeout = timeout
+        self._repeats = repeats
         self._closed = threading.Event()
         self._session = requests.Session()
         self._session.mount("https://", HTTPAdapter(pool_maxsize=MOST_CONNECTIONS))
@@ -93,7 +98,7 @@ class ScoringClient:
                 return self._attempt(body, content_type, header, patience.left, attempts)
             except ScoringError as error:
                 error.attempts = attempts
-                wait = patience.wait_after(error)
+                wait = patience.wait_after(error) if self._repeats else None
                 if error.status in (401, 403) and not renewed:
                     renewed, wait = True, self._renew(header)
                 if wait is None or self._closed.wait(wait):
@@ -115,7 +120,8 @@ class ScoringClient:
     ) -> Scored:
         started = time.monotonic()
         # Half of the time, so that a connection which went dead leaves some for another attempt.
-        timeout = max(1.0, min(left, self._timeout / 2))
+        longest = self._timeout / 2 if self._repeats else self._timeout
+        timeout = max(1.0, min(left, longest))
         try:
             answer = self._session.post(
                 self.url,
@@ -138,7 +144,12 @@ class ScoringClient:
 
 
 def connect_endpoint(
-    client: MLClient, endpoint: str, deployment: str | None = None, timeout: float = 60.0
+    client: MLClient,
+    endpoint: str,
+    deployment: str | None = None,
+    timeout: float = 60.0,
+    *,
+    repeats: bool = True,
 ) -> ScoringClient:
     """Make the client of an online endpoint of the workspace.
 
@@ -147,6 +158,7 @@ def connect_endpoint(
         endpoint: Name of the endpoint.
         deployment: Which deployment shall answer; by default Azure picks one by traffic.
         timeout: Seconds for one image, all attempts and waits together.
+        repeats: Whether an image is sent again where that may help.
 
     Raises:
         OperatorError: There is no such endpoint or deployment, or it is not ready.
@@ -171,5 +183,9 @@ def connect_endpoint(
             "Wait until it is made, or look at it: `az ml online-endpoint show`.",
         )
     return ScoringClient(
-        found.scoring_uri, endpoint_authorization(client, endpoint), deployment, timeout
+        found.scoring_uri,
+        endpoint_authorization(client, endpoint),
+        deployment,
+        timeout,
+        repeats=repeats,
     )

@@ -8,8 +8,10 @@ import pytest
 
 from scripts.azure.rollout.metrics import Requests
 from scripts.azure.rollout.watch import Limits, Watch, exceeds
-from scripts.azure.scoring.client import Scored
+from scripts.azure.scoring.client import Scored, ScoringClient
 from scripts.azure.scoring.errors import ScoringError
+from scripts.azure.scoring.scorer import Scorer
+from tests.scripts.azure.moody_server import Answer, MoodyServer
 
 LIMITS = Limits(errors=1, slowdown=1.5)
 
@@ -30,8 +32,8 @@ class Deployment:
 
 
 def watch(
-    old: Deployment,
-    new: Deployment,
+    old: Scorer,
+    new: Scorer,
     seen: Mapping[str, Requests | None] | None = None,
     limits: Limits = LIMITS,
     old_is_live: bool = True,
@@ -56,6 +58,17 @@ def test_probes_that_fail() -> None:
     assert breach is not None
     assert "2 of 2 probes of green failed" in breach
     assert "500" in breach
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_every_second_request_fails(status: int) -> None:
+    with MoodyServer() as blue, MoodyServer() as green:
+        green.answers = [Answer(), Answer(status)] * 9
+        breach = watch(
+            ScoringClient(blue.url, repeats=False), ScoringClient(green.url, repeats=False)
+        )
+    assert breach is not None
+    assert "2 of 4 probes of green failed" in breach
 
 
 def test_both_fail_alike_when_the_own_network_is_down() -> None:

@@ -122,6 +122,13 @@ class TestRepeats:
         assert len(server.asked) == attempts
         assert caught.value.remedy
 
+    @pytest.mark.parametrize("failure", [Answer(0), Answer(429), Answer(500), model_error(503)])
+    def test_none_for_who_counts_failures(self, server: MoodyServer, failure: Answer) -> None:
+        server.answers = [failure]
+        with pytest.raises(ScoringError):
+            ScoringClient(server.url, repeats=False).score(IMAGE)
+        assert len(server.asked) == 1
+
     def test_success_after_failures(self, server: MoodyServer) -> None:
         server.answers = [Answer(503), Answer(0), model_error(429), Answer(502, b"Bad gateway")]
         scored = ScoringClient(server.url).score(IMAGE)
@@ -281,9 +288,11 @@ class TestRequests:
 
 
 class TestAuthorization:
-    def test_refused_key_is_fetched_again_once(self, server: MoodyServer) -> None:
+    @pytest.mark.parametrize("repeats", [True, False])  # which an old key has nothing to do with
+    def test_refused_key_is_fetched_again_once(self, server: MoodyServer, repeats: bool) -> None:
         keys = iter(["old", "new", "never"])
-        client = ScoringClient(server.url, Authorization(lambda: (next(keys), None)))
+        fetch = Authorization(lambda: (next(keys), None))
+        client = ScoringClient(server.url, fetch, repeats=repeats)
         server.answers = [Answer(401)]
         assert client.score(IMAGE).attempts == 2
         assert client.score(IMAGE).attempts == 1
