@@ -12,6 +12,7 @@ import yaml
 
 from scripts.azure import yaml_file
 from scripts.azure.assets import find_asset
+from scripts.azure.deployment.inline import by_content
 from scripts.errors import OperatorError
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def pin_versions(client: MLClient, deployment: DeploymentFile) -> str | None:
 
 
 def fingerprint(deployment: DeploymentFile) -> str:
-    """What tells this deployment from any other: its fields, and the bytes of its code.
+    """What tells this deployment from any other: its fields, and the bytes of what goes up with it.
 
     Kept as a tag of the deployment in Azure, so that a second run sees that nothing has changed.
     """
@@ -130,6 +131,10 @@ def fingerprint(deployment: DeploymentFile) -> str:
                 "scoring_script": code.scoring_script,
                 "hash": get_object_hash(folder, get_ignore_file(folder)),
             }
+    described = _read(deployment.path)
+    for field in ("model", "environment"):
+        if not isinstance(getattr(deployment.entity, field), str):
+            fields[field] = by_content(described.get(field), deployment.path.parent)
     text = json.dumps({**fields, "tags": tags}, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
