@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import signal
 import sys
 from collections.abc import Callable
 
 from nsfw_detector.errors import DetectorError
+from scripts.ending import EndedError, raise_when_asked_to_end
 from scripts.errors import OperatorError
 
 
@@ -32,8 +34,10 @@ def new_parser(doc: str | None, *, changes: bool) -> argparse.ArgumentParser:
 def run(main: Callable[[], int | None]) -> None:
     """Run a script's `main` and end the process: what goes wrong is said in plain words.
 
-    Exit status: what `main` returns (None: 0); 1 after an error; 130 after Ctrl-C.
+    Exit status: what `main` returns (None: 0); 1 after an error; 130 after Ctrl-C, 143 after
+    SIGTERM, 129 after SIGHUP.
     """
+    raise_when_asked_to_end()
     # Azure's SDK reports every request and every experimental class through these, and what it is
     # about to do through loggers with levels of their own.
     logging.disable(logging.INFO)
@@ -48,6 +52,9 @@ def run(main: Callable[[], int | None]) -> None:
     except BrokenPipeError:  # whoever read this has gone, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
-    except KeyboardInterrupt:
+    except OSError as error:
+        what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        sys.exit(f"{what}.\nLook at the path, its permissions and the space that is left.")
+    except KeyboardInterrupt as error:
         print("\nStopped. Running it again goes on where this stopped.", file=sys.stderr)
-        sys.exit(130)
+        sys.exit(128 + (error.number if isinstance(error, EndedError) else signal.SIGINT))

@@ -8,6 +8,7 @@ import pytest
 from scripts.paths import ROOT
 
 SCRIPT = """
+import os, signal, time
 from scripts.command import run
 from scripts.errors import OperatorError
 
@@ -27,7 +28,10 @@ def script(body: str) -> list[str]:
     [
         ("return 3", 3, ""),
         ("raise OperatorError('It is broken.', 'Mend it.')", 1, "It is broken.\nMend it.\n"),
+        ("open('/no/such/folder/x')", 1, "/no/such/folder/x: No such file or directory.\n"),
         ("raise KeyboardInterrupt", 130, "Running it again goes on where this stopped."),
+        ("os.kill(os.getpid(), signal.SIGTERM); time.sleep(9)", 143, "Running it again goes on"),
+        ("os.kill(os.getpid(), signal.SIGHUP); time.sleep(9)", 129, "Running it again goes on"),
     ],
 )
 def test_ends_in_plain_words(body: str, status: int, said: str) -> None:
@@ -35,6 +39,12 @@ def test_ends_in_plain_words(body: str, status: int, said: str) -> None:
     assert done.returncode == status
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_what_is_ignored_stays_ignored() -> None:
+    body = "os.kill(os.getpid(), signal.SIGHUP); return 3"
+    line = ["nohup", *script(body)]
+    assert subprocess.run(line, cwd=ROOT, capture_output=True, timeout=60).returncode == 3
 
 
 def test_reader_that_has_enough() -> None:
