@@ -33,6 +33,7 @@ from scripts.azure.deployment.traffic import Traffic, live, set_traffic, shift, 
 from scripts.azure.waiting import state_of
 from scripts.azure.workspace import add_workspace_arguments, find_workspace, open_workspace
 from scripts.command import new_parser
+from scripts.image_files import find_images
 from scripts.paths import SAMPLES
 
 if TYPE_CHECKING:
@@ -48,8 +49,12 @@ def main() -> None:
         name=arguments.deployment,
         model=arguments.model,
     )
+    photos = find_images(arguments.samples)
     workspace = find_workspace(arguments)
     client = open_workspace(workspace)
+    if not deployment.is_batch:  # what cannot be given is said before it is made
+        before = live(get_online_endpoint(client, deployment.endpoint))
+        plan_traffic(before, deployment.name, arguments.traffic)
     if not arguments.skip_checks:
         preflight.check(client, workspace, deployment)
     digest = pin_versions(client, deployment)
@@ -60,7 +65,7 @@ def main() -> None:
     if arguments.dry_run:
         say_what_would_be_done(client, deployment, arguments.traffic)
         return
-    bring_up(client, deployment, digest, arguments.samples)
+    bring_up(client, deployment, digest, photos)
     if deployment.is_batch:
         batch_default.set_default(client, deployment, replace=arguments.traffic == 100)
     else:

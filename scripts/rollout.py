@@ -3,8 +3,8 @@
 Scores sample photos with the new deployment, compares it with the old one on the same images, then
 raises its share in steps. Each step is watched: own probes to both deployments, and what Azure
 Monitor sees of the real requests (a few minutes later: give steps ten minutes). More failures or
-slower answers than the limits, Ctrl-C, or any error return the traffic to what it was. After a run
-that was killed, the same command goes on.
+slower answers than the limits, Ctrl-C, a cancelled job, or any error return the traffic to what it
+was. After a run that was killed, the same command goes on.
 
 Examples:
   python -m scripts.rollout my-moderation --to green
@@ -18,18 +18,32 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from scripts.azure.command import run
 from scripts.azure.deployment import preflight
 from scripts.azure.deployment.bring_up import bring_up
+from scripts.azure.deployment.deploying import get_deployment, is_current
 from scripts.azure.deployment.endpoints import get_online_endpoint
-from scripts.azure.deployment.file import pin_versions, read_deployment
+from scripts.azure.deployment.file import (
+    DeploymentFile,
+    fingerprint,
+    pin_versions,
+    read_deployment,
+)
 from scripts.azure.deployment.smoke import smoke_test
 from scripts.azure.deployment.traffic import live, show
 from scripts.azure.rollout.agreement import compare, render, write_report
 from scripts.azure.rollout.metrics import RequestMetrics
-from scripts.azure.rollout.rolling import Rollout, begin, find_way_back, is_done, roll, take_back
+from scripts.azure.rollout.rolling import (
+    Rollout,
+    begin,
+    close_if_over,
+    find_way_back,
+    is_done,
+    roll,
+    take_back,
+)
 from scripts.azure.rollout.watch import Limits, Watch
 from scripts.azure.scoring.client import connect_endpoint
 from scripts.azure.waiting import state_of
@@ -60,12 +74,19 @@ def main() -> None:
     if arguments.back:
         go_back(client, arguments)
         return
+    check_paths(arguments)
     endpoint = get_online_endpoint(client, arguments.endpoint)
     if arguments.mirror and getattr(endpoint, "compute", None):
         raise OperatorError(
             f"{arguments.endpoint} runs on Kubernetes, and only managed endpoints mirror requests.",
             "Leave out --mirror: the own probes watch the first step.",
         )
+    file = None
+    if arguments.deploy:
+        file = read_deployment(arguments.deploy, endpoint=arguments.endpoint, name=arguments.to)
+        refuse_to_change_live(client, endpoint, file)
+    states = deployment_states(client, arguments.endpoint)
+    close_if_over(client, endpoint, states, dry_run=arguments.dry_run)
     if is_done(endpoint, arguments.to):
         print(f"{arguments.to} has all traffic already.")
         return
@@ -73,7 +94,7 @@ def main() -> None:
     if arguments.dry_run:
         say_what_would_be_done(client, arguments, rollout)
         return
-    prepare(client, workspace, arguments)
+    prepare(client, workspace, arguments, file)
     check_agreement(client, arguments, rollout)
     move(client, workspace, arguments, rollout)
     if arguments.steps[-1] == 100:
@@ -83,13 +104,51 @@ def main() -> None:
     print(f"If not: python -m scripts.rollout {arguments.endpoint} --back")
 
 
-def prepare(client: MLClient, workspace: Workspace, arguments: argparse.Namespace) -> None:
+def check_paths(arguments: argparse.Namespace) -> None:
+    """See that what is needed later is there, before minutes are spent.
+
+    Raises:
+        OperatorError: There are no images, or there is no folder for the report.
+    """
+    find_images(arguments.images)
+    if arguments.report and not arguments.report.parent.is_dir():
+        raise OperatorError(
+            f"{arguments.report} cannot be written: there is no folder {arguments.report.parent}.",
+            "Make the folder, or give another --report.",
+        )
+
+
+def refuse_to_change_live(client: MLClient, endpoint: Any, file: DeploymentFile) -> None:
+    """Refuse to make a deployment anew that callers depend on: it is compared before it has any.
+
+    One that already is what the file says, as in a rollout that goes on, is not changed.
+
+    Raises:
+        OperatorError: It has traffic, and is something else.
+    """
+    share = live(endpoint).get(file.name, 0)
+    if not share:
+        return
+    pin_versions(client, file)
+    if not is_current(get_deployment(client, file), fingerprint(file)):
+        raise OperatorError(
+            f"`{file.name}` has {share} % of the traffic, and {file.path} is not what runs there.",
+            "Roll out to a deployment without traffic: --to another NAME. (A rollout that is not "
+            "to go on: --back.)",
+        )
+
+
+def prepare(
+    client: MLClient,
+    workspace: Workspace,
+    arguments: argparse.Namespace,
+    file: DeploymentFile | None,
+) -> None:
     """See that the new deployment is there and works; make it if a file is given."""
-    if arguments.deploy:
-        file = read_deployment(arguments.deploy, endpoint=arguments.endpoint, name=arguments.to)
+    if file:
         if not arguments.skip_checks:
             preflight.check(client, workspace, file)
-        bring_up(client, file, pin_versions(client, file), SAMPLES)
+        bring_up(client, file, pin_versions(client, file), find_images(SAMPLES))
         return
     states = deployment_states(client, arguments.endpoint)
     if states.get(arguments.to) != "Succeeded":

@@ -166,6 +166,18 @@ def test_what_is_missing_is_named(cloud: Cloud, tmp_path: Path) -> None:
     assert "none.yml cannot be read" in done.stderr
 
 
+def test_mistakes_are_told_before_anything_is_made(cloud: Cloud, tmp_path: Path) -> None:
+    furnish(cloud, tmp_path)
+    file = str(write_deployment(tmp_path))
+    part = run_script(cloud, "scripts.deploy", file, "--skip-checks", "--traffic", "10")
+    assert part.returncode == 1
+    assert "`blue` would get 10 %, and nobody the other 90 %" in part.stderr
+    nothing = run_script(cloud, "scripts.deploy", file, "--skip-checks", "--samples", "/nope")
+    assert nothing.returncode == 1
+    assert "No images in /nope" in nothing.stderr
+    assert sent(cloud, "PUT", DEPLOYMENT) == 0
+
+
 def test_the_endpoint_is_being_changed(cloud: Cloud, tmp_path: Path) -> None:
     client = furnish(cloud, tmp_path)
     cloud.answer_next("PUT", "deployments/blue", 409, "Conflict", "Another operation.")

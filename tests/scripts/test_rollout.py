@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import shutil
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +16,7 @@ from azure.ai.ml import MLClient
 from azure.ai.ml.entities import KubernetesCompute, KubernetesOnlineEndpoint
 
 from scripts.azure.deployment.traffic import set_traffic
+from scripts.azure.rollout.rolling import Rollout
 from scripts.paths import ROOT
 from tests.cloud.cloud import Cloud
 from tests.scripts.azure_workspace import (
@@ -20,6 +25,7 @@ from tests.scripts.azure_workspace import (
     put_deployment,
     register_model,
     run_script,
+    sent,
     start_script,
     wait_until,
     write_deployment,
@@ -58,6 +64,13 @@ def deploy(cloud: Cloud, file: Path, *more: str) -> None:
 def traffic(client: MLClient) -> dict[str, int]:
     found: dict[str, int] = client.online_endpoints.get(ENDPOINT).traffic
     return {name: share for name, share in found.items() if share}
+
+
+def is_returning(cloud: Cloud) -> bool:
+    return any(
+        sent.method == "PUT" and "taken back" in str((sent.body or {}).get("tags"))
+        for sent in cloud.requests
+    )
 
 
 def test_there_and_back(cloud: Cloud, client: MLClient, tmp_path: Path) -> None:
@@ -154,15 +167,42 @@ def test_a_deployment_that_fails_now_and_then_loses_its_traffic(
     assert traffic(client) == {"blue": 100}
 
 
-def test_ctrl_c_returns_the_traffic(cloud: Cloud, client: MLClient) -> None:
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["ctrl-c", "kill"]
+)
+def test_who_stops_it_gets_the_traffic_back(
+    cloud: Cloud, client: MLClient, number: signal.Signals, status: int
+) -> None:
     process = start_script(
         cloud, "scripts.rollout", ENDPOINT, "--to", "green", "--minutes-per-step", "5"
     )
     wait_until(lambda: traffic(client).get("green") == 10)
-    process.send_signal(signal.SIGINT)
+    cloud.operation_seconds = 2
+    process.send_signal(number)
+    wait_until(lambda: is_returning(cloud))
+    process.terminate()  # as CI does, some seconds later
     _, error = process.communicate(timeout=60)
-    assert process.returncode == 130
+    assert process.returncode == status
     assert "Traffic is back: blue 100 %" in error
+    assert traffic(client) == {"blue": 100}
+
+
+def test_a_terminal_that_is_gone_returns_the_traffic(cloud: Cloud, client: MLClient) -> None:
+    terminal, its_end = pty.openpty()
+    command = [sys.executable, "-m", "scripts.rollout", ENDPOINT, "--to", "green"]
+    process = subprocess.Popen(
+        ["setsid", "--ctty", *command, "--minutes-per-step", "5"],
+        cwd=ROOT,
+        env=cloud.environment(),
+        stdin=its_end,
+        stdout=its_end,
+        stderr=its_end,
+    )
+    os.close(its_end)
+    wait_until(lambda: traffic(client).get("green") == 10)
+    cloud.answer_next("PUT", f"onlineEndpoints/{ENDPOINT}$", 409, "Conflict", "Another operation.")
+    os.close(terminal)  # as sshd does when a connection is cut
+    assert process.wait(timeout=60) == 128 + signal.SIGHUP
     assert traffic(client) == {"blue": 100}
 
 
@@ -185,6 +225,28 @@ def test_a_killed_rollout_goes_on(cloud: Cloud, client: MLClient) -> None:
     back = run_script(cloud, "scripts.rollout", ENDPOINT, "--back")
     assert back.returncode == 0
     assert traffic(client) == {"blue": 100}
+
+
+def test_a_killed_rollout_with_nothing_to_return_to_is_over(
+    cloud: Cloud, client: MLClient, tmp_path: Path
+) -> None:
+    # Killed in its last step.
+    set_traffic(client, ENDPOINT, {"green": 100}, tags=Rollout("green", {"blue": 100}).tag())
+    deleted = run_script(cloud, "scripts.delete", ENDPOINT, "blue", "--yes")
+    assert deleted.returncode == 0, deleted.stderr
+    assert "A rollout to `green` has not ended, and `blue` is part of it" in deleted.stdout
+    put_deployment(client, tmp_path, "next")
+
+    planned = run_script(cloud, "scripts.rollout", ENDPOINT, "--to", "next", "--dry-run")
+    assert "Would give it 10 %" in planned.stdout, planned.stderr
+    done = run_script(cloud, "scripts.rollout", ENDPOINT, "--to", "green")
+    assert done.returncode == 0, done.stderr
+    assert "green has all traffic already" in done.stdout
+    assert "blue, which had the traffic before, is gone" in done.stderr
+    after = run_script(cloud, "scripts.rollout", ENDPOINT, "--to", "next", *QUICK)
+    assert after.returncode == 0, after.stderr
+    assert "is gone" not in after.stderr
+    assert traffic(client) == {"next": 100}
 
 
 def test_mirror_before_any_traffic(cloud: Cloud, client: MLClient) -> None:
@@ -215,6 +277,40 @@ def test_the_new_deployment_is_made_first(cloud: Cloud, tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert traffic(client) == {"green": 100}
+
+
+def test_what_has_traffic_is_not_changed(cloud: Cloud, client: MLClient, tmp_path: Path) -> None:
+    set_traffic(client, ENDPOINT, {"blue": 50, "green": 50})
+    same = str(write_deployment(tmp_path, "green"))
+    command = ["scripts.rollout", ENDPOINT, "--to", "green", "--skip-checks", *QUICK, "--deploy"]
+    done = run_script(cloud, *command, same)
+    assert done.returncode == 0, done.stderr
+    assert traffic(client) == {"green": 100}
+
+    puts = sent(cloud, "PUT", "/deployments/")
+    other = str(write_deployment(tmp_path, "green", environment_variables={"THREADS": "1"}))
+    refused = run_script(cloud, *command, other)
+    assert refused.returncode == 1
+    assert f"`green` has 100 % of the traffic, and {other} is not what runs" in refused.stderr
+    assert sent(cloud, "PUT", "/deployments/") == puts
+    assert run_script(cloud, *command, same).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (["--images", "/nope"], "No images in /nope"),
+        (["--report", "/nope/a.md"], "there is no folder /nope"),
+    ],
+)
+def test_mistakes_are_told_before_anything_is_made(
+    cloud: Cloud, tmp_path: Path, wrong: list[str], said: str
+) -> None:
+    file = str(write_deployment(tmp_path, "green"))
+    done = run_script(cloud, "scripts.rollout", ENDPOINT, "--to", "green", "--deploy", file, *wrong)
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert sent(cloud, "PUT", "") == 0
 
 
 def test_nothing_to_take_back(cloud: Cloud, client: MLClient) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,14 +11,13 @@ from scripts.azure.deployment.endpoints import get_batch_endpoint, get_online_en
 from scripts.azure.deployment.file import DeploymentFile
 from scripts.azure.deployment.smoke import smoke_test
 from scripts.azure.scoring.client import connect_endpoint
-from scripts.image_files import find_images
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient
 
 
 def bring_up(
-    client: MLClient, deployment: DeploymentFile, digest: str | None, samples: Path
+    client: MLClient, deployment: DeploymentFile, digest: str | None, photos: Sequence[Path]
 ) -> None:
     """Make a deployment and have it score photos; its traffic stays as it is.
 
@@ -25,7 +25,7 @@ def bring_up(
         client: The workspace.
         deployment: As its file describes it, versions pinned.
         digest: Of the weights that should answer, where known.
-        samples: Folder with photos to try it with.
+        photos: To try it with.
 
     Raises:
         OperatorError: It did not become healthy, or answers wrongly.
@@ -35,5 +35,5 @@ def bring_up(
     ensure_deployed(client, deployment)
     if not deployment.is_batch:  # a batch deployment answers by a job, which costs a node
         scorer = connect_endpoint(client, deployment.endpoint, deployment.name)
-        smoke_test(scorer, find_images(samples), digest)
+        smoke_test(scorer, photos, digest)
         scorer.close()

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 from scripts.azure.deployment.endpoints import get_online_endpoint
 from scripts.azure.deployment.traffic import Traffic, live, set_traffic, shift, show
+from scripts.ending import end_undisturbed
 from scripts.errors import OperatorError
 
 if TYPE_CHECKING:
@@ -69,6 +70,34 @@ def is_done(endpoint: Any, to: str) -> bool:
     return live(endpoint) == {to: 100} and (
         known is None or known.state != "under way" or known.to != to
     )
+
+
+def close_if_over(client: MLClient, endpoint: Any, names: Container[str], *, dry_run: bool) -> None:
+    """Close a rollout that was killed before its end and has nothing left to return to.
+
+    Without this it could neither go on nor be taken back, and no other could begin.
+
+    Args:
+        client: The workspace.
+        endpoint: As the SDK returned it; its tag is brought up to date.
+        names: The deployments that there are.
+        dry_run: Whether Azure's own tag stays as it is.
+    """
+    known = Rollout.of(endpoint)
+    if known is None or known.state != "under way" or live(endpoint) != {known.to: 100}:
+        return
+    gone = [name for name in sorted(known.before) if name not in names]
+    if not gone:
+        return
+    print(
+        f"The rollout to `{known.to}` was not watched to its end, and {', '.join(gone)}, which had "
+        "the traffic before, is gone: taken as done.",
+        file=sys.stderr,
+    )
+    tag = replace(known, state="done").tag()
+    endpoint.tags.update(tag)
+    if not dry_run:
+        set_traffic(client, endpoint.name, live(endpoint), tags=tag)
 
 
 def begin(endpoint: Any, to: str) -> Rollout:
@@ -137,6 +166,7 @@ def roll(
         set_traffic(client, endpoint, traffic, tags=done.tag())
         print(f"Done. Traffic: {show(traffic)}")
     except BaseException as error:  # Ctrl-C too: never leave traffic where nobody watches it
+        end_undisturbed()
         reason = error.what if isinstance(error, OperatorError) else type(error).__name__
         print(f"\n{reason}. Returning to the traffic before.", file=sys.stderr, flush=True)
         take_back(client, endpoint, rollout)
