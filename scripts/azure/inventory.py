@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -12,7 +13,9 @@ from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 from scripts.azure.autoscaling import deployment_id, find_settings, remove_setting
 from scripts.azure.conflicts import WAITS, wait_out
 from scripts.azure.deployment.traffic import live, set_traffic, shift, show
-from scripts.azure.waiting import UNDER_WAY, perform, state_of, wait_for
+from scripts.azure.errors import explain
+from scripts.azure.rollout.rolling import Rollout
+from scripts.azure.waiting import GONE, UNDER_WAY, perform, state_of, wait_for
 from scripts.azure.workspace import Workspace
 from scripts.errors import OperatorError
 
@@ -20,7 +23,6 @@ if TYPE_CHECKING:
     from azure.ai.ml import MLClient
     from azure.mgmt.monitor import MonitorManagementClient
 
-GONE = "gone"
 HOURS_PER_MONTH = 730
 PRICES = "https://azure.microsoft.com/pricing/details/virtual-machines/linux/"
 
@@ -76,10 +78,11 @@ class Inventory:
         present = {d.name: d for d in client.online_deployments.list(name)}
         _say_what_is_absent(name, deployments, present)
         chosen = [d for n, d in present.items() if n in deployments or not deployments]
+        _say_what_a_rollout_loses(endpoint, deployments)
         traffic = live(endpoint)
         after = _without(traffic, [d.name for d in chosen], name) if deployments else {}
 
-        items = [item for d in chosen for item in self._autoscale(name, d.name)]
+        items = self._autoscale(name, [d.name for d in chosen])
         if after != traffic or endpoint.mirror_traffic:
             items.append(
                 Item(
@@ -169,15 +172,26 @@ class Inventory:
             )
         ]
 
-    def _autoscale(self, endpoint: str, deployment: str) -> list[Item]:
-        target = deployment_id(self._workspace, endpoint, deployment)
+    def _autoscale(self, endpoint: str, deployments: Iterable[str]) -> list[Item]:
+        """The rules of some deployments: none where one may not see them, for they cost nothing."""
+        targets = [deployment_id(self._workspace, endpoint, name) for name in deployments]
+        try:
+            settings = [
+                s for t in targets for s in find_settings(self._monitor, self._workspace, t)
+            ]
+        except HttpResponseError as error:
+            _leave_if_refused(error, "Autoscale settings, if there are any,")
+            return []
         return [
-            Item(
-                f"autoscale setting {setting.name}",
-                partial(remove_setting, self._monitor, self._workspace, str(setting.name)),
-            )
-            for setting in find_settings(self._monitor, self._workspace, target)
+            Item(f"autoscale setting {name}", partial(self._remove_setting, name))
+            for name in (str(setting.name) for setting in settings)
         ]
+
+    def _remove_setting(self, name: str) -> None:
+        try:
+            remove_setting(self._monitor, self._workspace, name)
+        except HttpResponseError as error:
+            _leave_if_refused(error, f"The autoscale setting {name}")
 
     def _remover(self, what: str, operations: Any, *names: str) -> Callable[[], object]:
         def state() -> str:
@@ -230,10 +244,34 @@ def cost(items: Sequence[Item], hourly_price: float | None) -> str:
     return "\n".join(["Left as it is, it runs:", *lines, money])
 
 
+def _leave_if_refused(error: HttpResponseError, what: str) -> None:
+    """Say that something stays because one may not touch it, which keeps nothing else from going.
+
+    Raises:
+        HttpResponseError: It was refused for another reason.
+    """
+    if error.status_code != 403:
+        raise error
+    told = explain(error)
+    print(f"{what} will be left, without effect. {told.what}\n{told.remedy}", file=sys.stderr)
+
+
 def _say_what_is_absent(endpoint: str, wanted: Iterable[str], present: Container[str]) -> None:
     for name in wanted:
         if name not in present:
             print(f"`{endpoint}` has no deployment `{name}` (any more).")
+
+
+def _say_what_a_rollout_loses(endpoint: Any, gone: Container[str]) -> None:
+    rollout = Rollout.of(endpoint)
+    if rollout is None or rollout.state != "under way":
+        return
+    for name in (rollout.to, *sorted(rollout.before)):
+        if name in gone:
+            print(
+                f"A rollout to `{rollout.to}` has not ended, and `{name}` is part of it. To end it "
+                f"first: python -m scripts.rollout {endpoint.name} --to {rollout.to} (or --back)"
+            )
 
 
 def _without(traffic: dict[str, int], gone: Sequence[str], endpoint: str) -> dict[str, int]:

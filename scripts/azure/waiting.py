@@ -20,6 +20,9 @@ INTERVAL = 10.0
 UNDER_WAY = {"Creating", "Updating", "Scaling", "Deleting", "Provisioning"}
 """Provisioning states of what will change again by itself; Azure refuses changes meanwhile."""
 
+GONE = "gone"
+"""In place of a state: Azure has no such resource (any more)."""
+
 
 def state_of(resource: Any) -> str:
     """Provisioning state of an endpoint, deployment or cluster, such as `Succeeded`."""

@@ -177,6 +177,17 @@ def test_waits_for_what_a_killed_run_began(cloud: Cloud) -> None:
     assert len(puts) == 1
 
 
+def test_made_anew_after_a_deletion_that_is_under_way(cloud: Cloud) -> None:
+    table(cloud, "endpoints/online.yml")
+    cloud.operation_seconds = 15
+    connect(cloud.workspace).online_endpoints.begin_delete("nsfw-image-detector")
+    cloud.operation_seconds = 0
+    done = provision(cloud, "endpoints/online.yml")
+    assert done.returncode == 0, done.stderr
+    assert "online endpoint nsfw-image-detector: Deleting after" in done.stdout
+    assert re.search(r"nsfw-image-detector +made", done.stdout)
+
+
 def test_what_was_made_before_a_refusal_is_told(cloud: Cloud) -> None:
     cloud.answer_next("PUT", "/onlineEndpoints/", 403, "AuthorizationFailed", "no write action")
     done = provision(cloud, "environment/cpu.yml", "endpoints/online.yml")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +9,7 @@ from azure.core.exceptions import ResourceNotFoundError
 
 from scripts.azure import yaml_file
 from scripts.azure.provisioning.outcome import Outcome
-from scripts.azure.waiting import UNDER_WAY, perform, state_of, wait_for
+from scripts.azure.waiting import GONE, UNDER_WAY, perform, state_of, wait_for
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient
@@ -59,30 +58,30 @@ def _ensure(
 ) -> Outcome:
     what = f"{kind} {wanted.name}"
 
-    def get_state() -> str:
-        return state_of(operations.get(wanted.name))
+    def find() -> Any | None:
+        try:
+            return operations.get(wanted.name)
+        except ResourceNotFoundError:
+            return None
 
-    existing = _get(lambda: operations.get(wanted.name))
+    def get_state() -> str:
+        found = find()
+        return GONE if found is None else state_of(found)
+
+    existing = find()
+    if existing is not None and state_of(existing) in UNDER_WAY and not dry_run:
+        wait_for(what, get_state)  # another run began it: perhaps its deletion
+        existing = find()
     if existing is None:
         if dry_run:
             return Outcome(kind, wanted.name, "would be made")
         perform(what, lambda: operations.begin_create_or_update(wanted), get_state)
         return Outcome(kind, wanted.name, "made")
-    if state_of(existing) in UNDER_WAY and not dry_run:
-        wait_for(what, get_state)  # another run began it
-        existing = operations.get(wanted.name)
     if state_of(existing) in ("Failed", "Canceled"):
         how = "see why in the portal, delete it, and run this again"
         return Outcome(kind, wanted.name, "failed", how)
     different = _differences(wanted, existing, fields)
     return Outcome(kind, wanted.name, "differs" if different else "exists", different)
-
-
-def _get(get: Callable[[], Any]) -> Any | None:
-    try:
-        return get()
-    except ResourceNotFoundError:
-        return None
 
 
 def _differences(wanted: Any, existing: Any, fields: tuple[str, ...]) -> str:

@@ -35,6 +35,7 @@ SKUS = {
         Sku("Standard_F16s_v2", 16, 32, 0, "standardFSv2Family"),
         Sku("Standard_D4as_v4", 4, 16, 0, "standardDASv4Family"),
         Sku("Standard_D8as_v4", 8, 32, 0, "standardDASv4Family"),
+        Sku("Standard_D4ds_v4", 4, 16, 0, "standardDDSv4Family"),
         Sku("Standard_NC4as_T4_v3", 4, 28, 1, "Standard NCASv3_T4 Family"),
         Sku("Standard_NC8as_T4_v3", 8, 56, 1, "Standard NCASv3_T4 Family"),
         Sku("Standard_NC24ads_A100_v4", 24, 220, 1, "StandardNCADSA100v4Family"),
