@@ -2,7 +2,8 @@
 
 One more instance while the machines are busy, one less while they are idle. Never fewer than one:
 managed endpoints do not scale to zero. A running setting of the same deployment is changed, not
-doubled. The identity needs the role Monitoring Contributor (or Contributor) on the resource group.
+doubled. The identity needs the role Contributor on the resource group, or one of your own with
+Microsoft.Insights/autoscaleSettings/*, which the monitoring roles do not have.
 
 Examples:
   python -m scripts.autoscale my-moderation blue --min 2 --max 5
@@ -13,6 +14,7 @@ Examples:
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
 from azure.core.exceptions import ResourceNotFoundError
 
@@ -59,12 +61,19 @@ def main() -> None:
 
     try:
         deployment = client.online_deployments.get(arguments.deployment, arguments.endpoint)
-        location = client.online_endpoints.get(arguments.endpoint).location
+        endpoint: Any = client.online_endpoints.get(arguments.endpoint)
     except ResourceNotFoundError:
         raise OperatorError(
             f"There is no deployment `{arguments.deployment}` of `{arguments.endpoint}`.",
             "Make it first: python -m scripts.deploy",
         ) from None
+    if getattr(endpoint, "compute", None):
+        raise OperatorError(
+            f"`{arguments.endpoint}` runs on Kubernetes, where Azure Monitor scales nothing.",
+            "Let its router scale it, in the deployment's file: scale_settings: {type: "
+            "target_utilization, min_instances: 1, max_instances: 5, "
+            "target_utilization_percentage: 70}",
+        )
     instance_type = getattr(deployment, "instance_type", None)
     scaling = Scaling(arguments.min, arguments.max, metric_of(instance_type), arguments.busy)
     if [read_setting(s) for s in existing] == [scaling]:
@@ -79,7 +88,7 @@ def main() -> None:
     print(f"{'Would set' if arguments.dry_run else 'Set'} {name}: {scaling}")
     if not arguments.dry_run:
         monitor.autoscale_settings.create_or_update(
-            workspace.resource_group, name, make_setting(scaling, target, location)
+            workspace.resource_group, name, make_setting(scaling, target, endpoint.location)
         )
 
 

@@ -78,7 +78,12 @@ def confirm(word: str) -> None:
     """
     if not sys.stdin.isatty():
         raise OperatorError("Nothing was removed: nobody can confirm.", "Add --yes.")
-    if input(f"Type `{word}` to remove it: ").strip() != word:
+    try:
+        typed = input(f"Type `{word}` to remove it: ")
+    except EOFError:  # Ctrl-D
+        typed = ""
+        print()
+    if typed.strip() != word:
         raise OperatorError("Nothing was removed.", "The typed word was another.")
 
 

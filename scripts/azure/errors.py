@@ -12,6 +12,20 @@ from azure.core.exceptions import (
 
 from scripts.errors import OperatorError
 
+ROLES = (
+    (r"Microsoft\.Insights/.*/read$", "`Monitoring Reader` on the resource group"),
+    # The monitoring roles cannot write autoscale settings.
+    (r"Microsoft\.Insights/", "`Contributor` on the resource group"),
+    (r"Microsoft\.Authorization/.*/read$", "`Reader` on the resource group"),
+    (r"Microsoft\.MachineLearningServices/locations/", "`Reader` on the subscription"),
+    (
+        r"Microsoft\.MachineLearningServices/workspaces/computes/(write|delete)$",
+        "`AzureML Compute Operator` on the workspace",
+    ),
+    (r"Microsoft\.MachineLearningServices/|$", "`AzureML Data Scientist` on the workspace"),
+)
+"""The least role for an action; the last one also where the action is not told."""
+
 
 def explain(error: Exception) -> OperatorError:
     """Say in plain words what an error of Azure's SDK means.
@@ -38,11 +52,7 @@ def explain(error: Exception) -> OperatorError:
         code = error.error.code if error.error else None
         told = describe(error)
         if error.status_code == 403 or code == "AuthorizationFailed":
-            return OperatorError(
-                f"Azure refused: {told}",
-                "Have someone give your identity the role `AzureML Data Scientist` on the "
-                "workspace (`Contributor` for compute clusters and autoscale rules).",
-            )
+            return OperatorError(f"Azure refused: {told}", _role_for(told))
         if code in ("QuotaExceeded", "OutOfQuota", "InsufficientQuota"):
             return OperatorError(
                 f"The subscription has too little quota: {told}",
@@ -63,6 +73,16 @@ def explain(error: Exception) -> OperatorError:
             "Running the script again is safe: it goes on where it stopped.",
         )
     return OperatorError(f"{type(error).__name__}: {error}", "Run the script with --help.")
+
+
+def _role_for(refusal: str) -> str:
+    """What lets one do what was refused, by the action that Azure names in its message."""
+    action = re.search(r"action '(Microsoft(?:\.\w+)+(?:/\w+)+)'", refusal, re.IGNORECASE)
+    wanted = action[1] if action else ""
+    role = next((role for pattern, role in ROLES if re.match(pattern, wanted, re.IGNORECASE)), None)
+    if role is None:
+        return f"Have someone give your identity a role with the action {wanted}."
+    return f"Have someone give your identity the role {role}."
 
 
 def describe(error: HttpResponseError) -> str:

@@ -58,6 +58,18 @@ def test_a_deployment_that_is_not_there(cloud: Cloud, target: str) -> None:
     assert "no deployment `green`" in done.stderr
 
 
+def test_kubernetes_scales_itself(cloud: Cloud, target: str) -> None:
+    # As Azure describes an endpoint on a cluster; its deployment cannot be made without one.
+    endpoint = cloud.state.store.get(target.rpartition("/deployments/")[0])
+    endpoint.properties["compute"] = f"{cloud.workspace.arm_id}/computes/ours"
+    endpoint.fields["kind"] = "K8S"
+    done = run_script(cloud, "scripts.autoscale", ENDPOINT, "blue")
+    assert done.returncode == 1
+    assert "runs on Kubernetes" in done.stderr
+    assert "target_utilization" in done.stderr
+    assert sent(cloud, "PUT", "autoscalesettings") == 0
+
+
 @pytest.mark.parametrize("wrong", [["--min", "0"], ["--min", "4", "--max", "3"], ["--busy", "99"]])
 def test_wrong_numbers(cloud: Cloud, wrong: list[str]) -> None:
     assert run_script(cloud, "scripts.autoscale", ENDPOINT, "blue", *wrong).returncode == 2

@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+import os
+import pty
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from azure.ai.ml import MLClient
 
 from scripts.azure.deployment.traffic import set_traffic
+from scripts.paths import ROOT
 from tests.cloud.cloud import Cloud
 from tests.scripts.azure_workspace import (
     ENDPOINT,
@@ -98,6 +103,46 @@ def test_what_is_not_there_is_told(cloud: Cloud, client: MLClient) -> None:
     done = run_script(cloud, "scripts.delete", ENDPOINT, "--yes", "--workspace", "moderation")
     assert done.returncode == 1
     assert "There is no workspace moderation in the resource group" in done.stderr
+
+
+def test_autoscale_settings_that_one_may_not_touch_are_left(cloud: Cloud, client: MLClient) -> None:
+    assert run_script(cloud, "scripts.autoscale", ENDPOINT, "blue").returncode == 0
+    refusal = "The client does not have authorization to perform action '{}' over scope '/x'."
+    may_not = refusal.format("microsoft.insights/autoscaleSettings/delete")
+    cloud.answer_next("DELETE", "autoscale", 403, "AuthorizationFailed", may_not)
+    set_traffic(client, ENDPOINT, {"green": 100})
+    one = run_script(cloud, "scripts.delete", ENDPOINT, "blue", "--yes")
+    assert one.returncode == 0, one.stderr
+    assert "The autoscale setting autoscale-moderate-blue will be left" in one.stderr
+    assert "the role `Contributor` on the resource group" in one.stderr
+    assert not cloud.exists(f"{DEPLOYMENTS}/blue")
+
+    may_not = refusal.format("Microsoft.Insights/autoscalesettings/read")
+    cloud.answer_next("GET", "autoscale", 403, "AuthorizationFailed", may_not, times=9)
+    done = run_script(cloud, "scripts.delete", ENDPOINT, "--yes")
+    assert done.returncode == 0, done.stderr
+    assert "Autoscale settings, if there are any, will be left" in done.stderr
+    assert "the role `Monitoring Reader` on the resource group" in done.stderr
+    assert not cloud.exists(f"onlineEndpoints/{ENDPOINT}")
+
+
+def test_nobody_types(cloud: Cloud, client: MLClient) -> None:
+    terminal, its_end = pty.openpty()
+    os.write(terminal, b"\x04")  # Ctrl-D
+    done = subprocess.run(
+        [sys.executable, "-m", "scripts.delete", ENDPOINT],
+        cwd=ROOT,
+        env=cloud.environment(),
+        stdin=its_end,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    os.close(terminal)
+    os.close(its_end)
+    assert done.returncode == 1
+    assert done.stderr == "Nothing was removed.\nThe typed word was another.\n"
+    assert cloud.exists(f"{DEPLOYMENTS}/blue")
 
 
 def test_versions_are_archived(cloud: Cloud, client: MLClient) -> None:
