@@ -1,8 +1,9 @@
 """Check everything about endpoints and deployments that can be checked before deploying.
 
-Offline, by default: the YAML files in endpoints/ and deployments/ (or those given), what they refer
-to on this machine, and what would be uploaded. With --online also the workspace: sign-in, quota,
-registered model and environment, compute, names, roles, and the state of what is already there.
+Offline, by default: the YAML files in endpoints/, deployments/ and compute/ (or those given), what
+they refer to on this machine, and what would be uploaded. With --online also the workspace:
+sign-in, quota, registered model and environment, compute, names, roles, and the state of what is
+there.
 Every finding says what was found, why it matters and how to mend it. Nothing is changed.
 
 Exit status: 0 if nothing would fail, 1 if something would.
@@ -22,8 +23,14 @@ import json
 import sys
 from pathlib import Path
 
-from scripts.azure.checks import check_deployment, check_endpoint, check_workspace
-from scripts.azure.checks.document import UnreadableError, is_deployment
+from scripts.azure.checks import (
+    check_cluster,
+    check_cluster_online,
+    check_deployment,
+    check_endpoint,
+    check_workspace,
+)
+from scripts.azure.checks.document import Document, UnreadableError
 from scripts.azure.command import run
 from scripts.azure.findings import Finding, show
 from scripts.azure.workspace import add_workspace_arguments, connect, find_workspace
@@ -60,8 +67,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def repository_files() -> list[Path]:
-    """All endpoints and deployments of this repository, by the shortest path."""
-    found = [path for name in ("endpoints", "deployments") for path in (ROOT / name).glob("*.yml")]
+    """All endpoints, deployments and clusters of this repository, by the shortest path."""
+    folders = ("endpoints", "deployments", "compute")
+    found = [path for name in folders for path in (ROOT / name).glob("*.yml")]
     here = Path.cwd()
     return sorted(p.relative_to(here) if p.is_relative_to(here) else p for p in found)
 
@@ -75,20 +83,40 @@ def replaced(options: argparse.Namespace) -> dict[str, str]:
 def check_file(path: Path, replaced: dict[str, str]) -> list[Finding]:
     """Check one file offline, as what it is."""
     try:
-        return check_deployment(path, replaced) if is_deployment(path) else check_endpoint(path)
+        document = Document.read(path)
     except UnreadableError:
         return check_deployment(path)  # which says so
+    if document.subject == "deployment":
+        return check_deployment(path, replaced)
+    if document.subject == "cluster":
+        return check_cluster(path)
+    if document.subject == "endpoint":
+        return check_endpoint(path)
+    return [
+        document.error(
+            f"it is of the kind {document.schema}",
+            "Only endpoints, deployments and clusters are checked by themselves.",
+            "Environments of this repository are checked with each deployment that names them.",
+        )
+    ]
 
 
 def check_online(options: argparse.Namespace, files: list[Path]) -> list[Finding]:
-    """Check what the deployments among the files need of the workspace."""
+    """Check what the deployments and clusters among the files need of the workspace."""
     workspace = find_workspace(options)
     client = connect(workspace)
     findings: list[Finding] = []
     for path in files:
-        if path.is_file() and is_deployment(path):
+        try:
+            subject = Document.read(path).subject
+        except UnreadableError:  # said by the checks of the file
+            continue
+        if subject in ("deployment", "cluster"):
             print(f"Asking {workspace.name} about {path} ...", file=sys.stderr)
+        if subject == "deployment":
             findings += check_workspace(client, workspace, path, replaced(options))
+        if subject == "cluster":
+            findings += check_cluster_online(client, workspace, path)
     return list(dict.fromkeys(findings))  # what is said of the workspace itself: once
 
 

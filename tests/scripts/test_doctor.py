@@ -20,7 +20,7 @@ CPU = "deployments/online-cpu"
 def test_all_of_this_repository(capsys: pytest.CaptureFixture[str]) -> None:
     assert doctor.main([]) == 0
     printed = capsys.readouterr().out
-    for folder in ("deployments", "endpoints"):
+    for folder in ("deployments", "endpoints", "compute"):
         for path in (ROOT / folder).glob("*.yml"):
             assert path.name in printed
     assert printed.endswith("\nNothing to mend.\n")
@@ -64,6 +64,29 @@ def test_a_file_that_is_none(
         path.write_text(content)
     assert doctor.main([str(path)]) == 1
     assert "cannot be checked" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("file", "kind"),
+    [
+        ("environment/cpu.yml", "environment"),
+        ("components/score/component.yml", "parallelComponent"),
+    ],
+)
+def test_a_file_of_another_kind(capsys: pytest.CaptureFixture[str], file: str, kind: str) -> None:
+    assert doctor.main([str(ROOT / file)]) == 1
+    assert f"it is of the kind {kind}" in capsys.readouterr().out
+
+
+def test_online_passes_by_what_cannot_be_read(
+    cloud: Cloud, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "broken.yml"
+    path.write_text("][")
+    assert doctor.main(["--online", str(path), "compute/batch-cpu.yml"]) == 1
+    printed = capsys.readouterr().out
+    assert "broken.yml cannot be checked" in printed
+    assert "16 cores of standardDDSv4Family: 1000 are left" in printed
 
 
 def test_online(cloud: Cloud) -> None:

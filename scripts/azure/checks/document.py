@@ -1,4 +1,4 @@
-"""An endpoint's or deployment's YAML file, as the checks look at it."""
+"""The YAML file of an endpoint, a deployment or a cluster, as the checks look at it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import yaml
 from scripts.azure.findings import Finding
 
 Kind: TypeAlias = Literal["managed", "kubernetes", "batch"]
+Subject: TypeAlias = Literal["deployment", "endpoint", "cluster"]
 Check: TypeAlias = Callable[["Document"], Iterator[Finding]]
 
 
@@ -21,7 +22,7 @@ class UnreadableError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A YAML file of an endpoint or deployment.
+    """A YAML file of an endpoint, a deployment or a cluster.
 
     Attributes:
         path: The file.
@@ -68,6 +69,24 @@ class Document:
         return value if isinstance(value, int) else default
 
     @property
+    def schema(self) -> str:
+        """What its `$schema` is of, such as `environment`; empty where there is none."""
+        schema = self.content.get("$schema")
+        if not isinstance(schema, str):
+            return ""
+        return schema.rsplit("/", 1)[-1].removesuffix(".json").removesuffix(".schema")
+
+    @property
+    def subject(self) -> Subject | None:
+        """What it describes, by its `$schema` or else its fields; None for what is not checked."""
+        schema = self.schema.lower()
+        if schema.endswith("deployment") or (not schema and "endpoint_name" in self.content):
+            return "deployment"
+        if schema == "amlcompute" or (not schema and self.content.get("type") == "amlcompute"):
+            return "cluster"
+        return "endpoint" if schema.endswith("endpoint") or not schema else None
+
+    @property
     def variables(self) -> dict[str, Any]:
         """The environment variables that reach the process."""
         found = self.get(f"{self.settings}environment_variables")
@@ -100,15 +119,6 @@ class Document:
     def ok(self, what: str) -> Finding:
         """What was looked at and is well."""
         return Finding("ok", f"{self.path}: {what}")
-
-
-def is_deployment(path: Path) -> bool:
-    """Whether a file is of a deployment; if not, it is of an endpoint.
-
-    Raises:
-        UnreadableError: As for `Document.read`.
-    """
-    return "endpoint_name" in Document.read(path).content
 
 
 def _kind(content: dict[str, Any]) -> Kind:

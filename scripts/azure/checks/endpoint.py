@@ -35,8 +35,16 @@ def check_authentication(document: Document) -> Iterator[Finding]:
 def check_traffic(document: Document) -> Iterator[Finding]:
     """Look at how requests are shared out."""
     traffic, mirror = document.get("traffic") or {}, document.get("mirror_traffic") or {}
+    for name, shares in (("traffic", traffic), ("mirror_traffic", mirror)):
+        if not isinstance(shares, dict) or not all(isinstance(s, int) for s in shares.values()):
+            yield document.error(
+                f"{name} is {shares!r}",
+                "Azure takes whole percentages by the name of a deployment.",
+                "Such as {blue: 100}; or leave it out: scripts.deploy and scripts.rollout set it.",
+            )
+            return
     if traffic:
-        total = sum(share for share in traffic.values() if isinstance(share, int))
+        total = sum(traffic.values())
         if total not in (0, 100):
             yield document.error(
                 f"traffic adds up to {total} %", "Azure takes 0 or 100.", "Make it 100."

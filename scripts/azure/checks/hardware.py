@@ -164,14 +164,20 @@ def check_size(document: Document) -> Iterator[Finding]:
     cores = quota_cores(size, document.number("instance_count", 1))
     processor = f"a {family.gpu}" if family.gpu else "no GPU"
     yield document.ok(f"{size} has {family.sizes[size.lower()]} vCPUs, {processor}; quota: {cores}")
-    if family.retires:
+    yield from check_end(document, size)
+    yield from _check_engine(document, family)
+
+
+def check_end(document: Document, size: str) -> Iterator[Finding]:
+    """Tell when Azure ends a size, if that is known."""
+    family = find_family(size)
+    if family is not None and family.retires:
         yield document.warning(
             f"Azure ends {size} on {family.retires}",
             "As virtual machines, new subscriptions cannot have such sizes since July 2026, and no "
             "more quota for them is given.",
             "A size without such a date: docs/deploy.md, Quota.",
         )
-    yield from _check_engine(document, family)
 
 
 def _check_engine(document: Document, family: Family) -> Iterator[Finding]:

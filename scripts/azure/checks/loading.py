@@ -31,6 +31,7 @@ def _loader(document: Document) -> Any:
     from azure.ai.ml import (
         load_batch_deployment,
         load_batch_endpoint,
+        load_compute,
         load_online_deployment,
         load_online_endpoint,
     )
@@ -41,6 +42,8 @@ def _loader(document: Document) -> Any:
         load_pipeline_component_batch_deployment,
     )
 
+    if document.subject == "cluster":
+        return load_compute
     if "endpoint_name" not in document.content:
         return load_batch_endpoint if document.kind == "batch" else load_online_endpoint
     if document.is_pipeline:

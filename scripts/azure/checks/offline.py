@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from scripts.azure.checks.cluster import check_cluster_size
 from scripts.azure.checks.code import check_code
 from scripts.azure.checks.document import Check, Document, UnreadableError
 from scripts.azure.checks.endpoint import check_authentication, check_traffic
@@ -38,6 +39,7 @@ DEPLOYMENT: tuple[Check, ...] = (
 )
 PIPELINE: tuple[Check, ...] = (check_loading, check_names, check_pipeline)
 ENDPOINT: tuple[Check, ...] = (check_loading, check_names, check_authentication, check_traffic)
+CLUSTER: tuple[Check, ...] = (check_loading, check_cluster_size)
 
 
 def check_deployment(path: Path, replaced: Mapping[str, str] | None = None) -> list[Finding]:
@@ -58,6 +60,11 @@ def check_endpoint(path: Path) -> list[Finding]:
     return _check(path, ENDPOINT)
 
 
+def check_cluster(path: Path) -> list[Finding]:
+    """Check a compute cluster's YAML file; like `check_deployment`."""
+    return _check(path, CLUSTER)
+
+
 def _check(
     path: Path, checks: tuple[Check, ...], replaced: Mapping[str, str] | None = None
 ) -> list[Finding]:
@@ -69,7 +76,7 @@ def _check(
                 "error",
                 f"{path} cannot be checked: {error}",
                 "Nothing can be deployed from it.",
-                "Name a YAML file such as those in deployments/ and endpoints/.",
+                "Name a YAML file such as those in deployments/, endpoints/ and compute/.",
             )
         ]
     checks = PIPELINE if document.is_pipeline else checks

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -11,7 +12,7 @@ from azure.core.exceptions import AzureError, ResourceNotFoundError
 from scripts.azure.checks.assets import check_assets, check_compute
 from scripts.azure.checks.context import Context
 from scripts.azure.checks.document import Document, UnreadableError
-from scripts.azure.checks.quota import check_quota
+from scripts.azure.checks.quota import check_cluster_quota, check_quota
 from scripts.azure.checks.roles import check_roles
 from scripts.azure.checks.standing import (
     check_deployment_states,
@@ -80,17 +81,33 @@ def check_workspace(
         return [Finding("error", explained.what, "Nothing can be deployed.", explained.remedy)]
     findings = [Finding("ok", f"Signed in to {workspace.name} in {settings.location}")]
     for subject, check in CHECKS:
-        try:
-            findings += check(context)
-        except AzureError as error:
-            explained = explain(error)
-            findings.append(
-                document.warning(
-                    f"{subject} could not be checked: {explained.what}",
-                    "It may be well, or not.",
-                    explained.remedy,
-                )
+        findings += _asked(document, subject, partial(check, context))
+    return findings
+
+
+def check_cluster_online(client: MLClient, workspace: Workspace, cluster: Path) -> list[Finding]:
+    """Check what a cluster's file needs of the workspace; like `check_workspace`."""
+    document = Document.read(cluster)
+    check = partial(check_cluster_quota, client, workspace, document)
+    return _asked(document, "quota", check)
+
+
+def _asked(
+    document: Document, subject: str, check: Callable[[], Iterator[Finding]]
+) -> list[Finding]:
+    """What a check finds; that it could not be made is a finding, too."""
+    findings: list[Finding] = []
+    try:
+        findings += check()
+    except AzureError as error:
+        explained = explain(error)
+        findings.append(
+            document.warning(
+                f"{subject} could not be checked: {explained.what}",
+                "It may be well, or not.",
+                explained.remedy,
             )
+        )
     return findings
 
 

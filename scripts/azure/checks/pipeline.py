@@ -19,7 +19,7 @@ def check_pipeline(document: Document) -> Iterator[Finding]:
     """Look at the settings, which the SDK passes on whatever they are called."""
     settings = document.get("settings")
     names = settings if isinstance(settings, dict) else {}
-    for name in sorted(names.keys() - SETTINGS):
+    for name in sorted(map(str, names.keys() - SETTINGS)):
         yield document.error(
             f"settings.{name} is no setting of a pipeline",
             "The SDK and Azure accept any name, and nothing comes of it.",

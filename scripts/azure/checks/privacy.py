@@ -32,7 +32,9 @@ def check_privacy(document: Document) -> Iterator[Finding]:
             "The inference server writes the bodies of requests, that is images, to its log.",
             "Remove it.",
         )
-    collections = document.get("data_collector.collections") or {}
+    collections = document.get("data_collector.collections")
+    if not isinstance(collections, dict):  # of another type: the SDK says so
+        collections = {}
     enabled = {
         name
         for name, settings in collections.items()

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from scripts.azure.checks import check_deployment, check_endpoint
+from scripts.azure.checks import check_cluster, check_deployment, check_endpoint
 from scripts.azure.findings import Finding
 from tests.scripts.azure.checks.files import GONE, changed
 
@@ -132,6 +132,15 @@ SEEDED_ENDPOINTS: list[tuple[str, dict[str, Any], str, str]] = [
     ("online", {"mirror_traffic": {"green": 80}}, "error", "mirror_traffic is"),
     ("online", {"mirror_traffic": {"green": 5, "red": 5}}, "error", "mirror_traffic is"),
     ("kubernetes", {"mirror_traffic": {"green": 5}}, "error", "mirror_traffic stands in"),
+    ("online", {"traffic": "blue=100"}, "error", "traffic is 'blue=100'"),
+    ("online", {"mirror_traffic": {"green": "5 %"}}, "error", "mirror_traffic is"),
+]
+SEEDED_CLUSTERS: list[tuple[str, dict[str, Any], str, str]] = [
+    ("batch-cpu", {"size": "Standard_F8s_v2"}, "warning", "ends Standard_F8s_v2 on 2028-11-15"),
+    ("batch-cpu", {"size": GONE}, "error", "SDK refuses"),
+    ("batch-gpu", {"max_instances": 0}, "error", "max_instances is 0, min_instances 0"),
+    ("batch-gpu", {"min_instances": 3}, "error", "max_instances is 2, min_instances 3"),
+    ("batch-gpu", {"min_instances": 1}, "warning", "min_instances is 1"),
 ]
 
 
@@ -158,6 +167,14 @@ def test_a_mistake_in_an_endpoint_is_found(
     tmp_path: Path, file: str, changes: dict[str, Any], severity: str, pattern: str
 ) -> None:
     findings = check_endpoint(changed(tmp_path, f"endpoints/{file}", changes))
+    assert _matching(findings, severity, pattern), findings
+
+
+@pytest.mark.parametrize(("file", "changes", "severity", "pattern"), SEEDED_CLUSTERS, ids=_ids)
+def test_a_mistake_in_a_cluster_is_found(
+    tmp_path: Path, file: str, changes: dict[str, Any], severity: str, pattern: str
+) -> None:
+    findings = check_cluster(changed(tmp_path, f"compute/{file}", changes))
     assert _matching(findings, severity, pattern), findings
 
 

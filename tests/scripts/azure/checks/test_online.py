@@ -10,7 +10,7 @@ import pytest
 from azure.ai.ml import MLClient
 from azure.ai.ml.entities import AmlCompute, ManagedOnlineEndpoint, Model
 
-from scripts.azure.checks import check_workspace, locks
+from scripts.azure.checks import check_cluster_online, check_workspace, locks
 from scripts.azure.findings import Finding
 from scripts.azure.provisioning.environment import ensure_environment
 from scripts.azure.workspace import connect
@@ -59,7 +59,9 @@ def check(client: MLClient, cloud: Cloud, tmp_path: Path) -> Any:
     return check
 
 
-def add_deployment(cloud: Cloud, name: str, state: str = "Succeeded", size: str = "F4s") -> None:
+def add_deployment(
+    cloud: Cloud, name: str, state: str = "Succeeded", size: str = "D4as_v4"
+) -> None:
     """A deployment that is already there, without the server behind it."""
     endpoint = cloud.state.store.get(f"{WORKSPACE_ID}/onlineEndpoints/{ENDPOINT}")
     cloud.state.store.put(
@@ -67,7 +69,7 @@ def add_deployment(cloud: Cloud, name: str, state: str = "Succeeded", size: str 
         {"location": "westeurope", "kind": "Managed", "sku": {"name": "Default", "capacity": 1}},
         {
             "endpointComputeType": "Managed",
-            "instanceType": f"Standard_{size}_v2",
+            "instanceType": f"Standard_{size}",
             "provisioningState": state,
             "scaleSettings": {"scaleType": "Default"},
         },
@@ -218,7 +220,7 @@ def test_traffic(check: Any, cloud: Cloud) -> None:
 @pytest.mark.usefixtures("assets", "endpoint")
 def test_too_many_deployments(check: Any, cloud: Cloud) -> None:
     for number in range(20):
-        add_deployment(cloud, f"green{number}", size="F2s")
+        add_deployment(cloud, f"green{number}", size="F2s_v2")
     assert any("has 20 deployments" in f.what for f in check())
 
 
@@ -244,6 +246,40 @@ def test_batch(check: Any, client: MLClient) -> None:
     assert "never has fewer than 1 nodes" in finding.what
 
 
+@pytest.mark.parametrize(
+    ("quota", "severity", "said"),
+    [
+        (16, "ok", "16 cores of standardDDSv4Family: 16 are left"),
+        (15, "warning", "4 nodes take 16 cores, and of standardDDSv4Family 15 of 15 are left"),
+        (3, "error", "a node takes 4 cores, and of standardDDSv4Family there are 3"),
+    ],
+)
+def test_quota_of_a_cluster(
+    client: MLClient, cloud: Cloud, tmp_path: Path, quota: int, severity: str, said: str
+) -> None:
+    cloud.state.quota["standardDDSv4Family"] = quota
+    (finding,) = check_cluster_online(
+        client, cloud.workspace, changed(tmp_path, "compute/batch-cpu", {})
+    )
+    assert finding.severity == severity
+    assert said in finding.what
+
+
+def test_a_cluster_of_a_size_that_is_not_offered(
+    client: MLClient, cloud: Cloud, tmp_path: Path
+) -> None:
+    path = changed(tmp_path, "compute/batch-cpu", {"size": "Standard_X1"})
+    (finding,) = check_cluster_online(client, cloud.workspace, path)
+    assert "does not offer Standard_X1" in finding.what
+
+
+def test_a_cluster_of_low_priority_has_another_quota(
+    client: MLClient, cloud: Cloud, tmp_path: Path
+) -> None:
+    path = changed(tmp_path, "compute/batch-cpu", {"tier": "low_priority"})
+    assert check_cluster_online(client, cloud.workspace, path) == []
+
+
 def test_no_such_workspace(client: MLClient, cloud: Cloud, tmp_path: Path) -> None:
     cloud.state.store.remove(WORKSPACE_ID)
     path = changed(tmp_path, CPU, {})
@@ -260,7 +296,10 @@ def test_sign_in_refused(client: MLClient, cloud: Cloud, tmp_path: Path) -> None
 
 @pytest.mark.usefixtures("assets")
 def test_what_one_may_not_see_is_a_warning(check: Any, cloud: Cloud) -> None:
-    cloud.answer_next("GET", "/usages", 403, "AuthorizationFailed", "No.", times=5)
+    action = "Microsoft.MachineLearningServices/locations/usages/read"
+    message = f"The client does not have authorization to perform action '{action}' over scope '/x'"
+    cloud.answer_next("GET", "/usages", 403, "AuthorizationFailed", message, times=5)
     (finding,) = check()
     assert finding.severity == "warning"
+    assert "the role `Reader` on the subscription" in finding.how
     assert "quota could not be checked: Azure refused" in finding.what
