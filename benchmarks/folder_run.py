@@ -30,6 +30,7 @@ from nsfw_detector import Detector, Settings
 from nsfw_detector.checkpoint import Checkpoint
 from nsfw_detector.engines import Engine, create_engine
 from nsfw_detector.engines.cpu import fast_float
+from scripts.command import whole_number
 from scripts.inputs import open_input
 from scripts.paths import SAMPLES
 from scripts.random_checkpoint import FREEPIK_CONFIG, write_checkpoint
@@ -166,8 +167,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--images", type=int, default=1000, help="files (default 1000)")
-    parser.add_argument("--rounds", type=int, default=5, help="turns (default 5)")
+    parser.add_argument("--images", type=whole_number(1), default=1000, help="files (default 1000)")
+    parser.add_argument("--rounds", type=whole_number(1), default=5, help="turns (default 5)")
     parser.add_argument("--checkpoint", type=Path, help="default: random weights of full size")
     parser.add_argument("--out", type=Path, default=results.FOLDER, help="default: %(default)s")
     options = parser.parse_args()

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from benchmarks.contenders import CONTENDERS, PIPELINE
 from benchmarks.worker import Worker
+from scripts.command import whole_number
 from scripts.paths import SAMPLES
 from scripts.random_checkpoint import FREEPIK_CONFIG, write_checkpoint
 
@@ -54,7 +55,9 @@ def main() -> None:
     parser.add_argument("first", choices=CONTENDERS, metavar="first", help="such as 'ours bf16'")
     parser.add_argument("second", choices=CONTENDERS, metavar="second", nargs="?", default=PIPELINE)
     parser.add_argument("--checkpoint", type=Path, help="default: random weights of full size")
-    parser.add_argument("--rounds", type=int, default=40, help="timed runs of each (default 40)")
+    parser.add_argument(
+        "--rounds", type=whole_number(1), default=40, help="timed runs of each (default 40)"
+    )
     arguments = parser.parse_args()
     names = (arguments.first, arguments.second)
     photos = sorted(SAMPLES.glob("*.jpg"))

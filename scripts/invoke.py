@@ -18,7 +18,6 @@ Exit status: 0 if all were scored; 2 if some rows have errors; 1 if it could not
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import time
 from collections import Counter
@@ -39,7 +38,7 @@ from scripts.azure.invoking.resume import finished_files
 from scripts.azure.invoking.rows import Row
 from scripts.azure.scoring.client import ScoringClient, connect_endpoint
 from scripts.azure.workspace import add_workspace_arguments, find_workspace, open_workspace
-from scripts.command import new_parser
+from scripts.command import new_parser, number, whole_number
 from scripts.errors import OperatorError
 
 WIDEST_NAME = 60
@@ -61,11 +60,7 @@ def main() -> int:
         rows = in_order(
             FileScorer(client, options, arguments.original), left, arguments.concurrency
         )
-        try:
-            return _write(rows, output, len(left))
-        except BrokenPipeError:  # whoever read this has gone, as `head` does
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return 1
+        return _write(rows, output, len(left))
 
 
 def _write(rows: Iterator[Row], output: Output, total: int) -> int:
@@ -186,22 +181,24 @@ def _parser() -> argparse.ArgumentParser:
         "--resume", action="store_true", help="skip what has a result in FILE; append the rest"
     )
     parser.add_argument(
-        "--concurrency", type=_positive, default=8, metavar="N", help="requests at once (8)"
+        "--concurrency",
+        type=whole_number(1, 64),
+        default=8,
+        metavar="N",
+        help="requests at once (8)",
     )
     parser.add_argument(
-        "--timeout", type=float, default=60, metavar="S", help="seconds for one image in all (60)"
+        "--timeout",
+        type=number(1),
+        default=60,
+        metavar="S",
+        help="seconds for one image in all (60)",
     )
     parser.add_argument(
         "--original", action="store_true", help="send the files as they are, however large"
     )
     add_workspace_arguments(parser)
     return parser
-
-
-def _positive(text: str) -> int:
-    if not 1 <= (number := int(text)) <= 64:
-        raise argparse.ArgumentTypeError("1 to 64")
-    return number
 
 
 if __name__ == "__main__":

@@ -41,6 +41,7 @@ from nsfw_detector.policy import DEFAULT_POLICY, Policy
 from nsfw_detector.settings import Settings
 from nsfw_detector.threads import inference_threads
 from nsfw_detector.transform import Transform
+from scripts.command import new_parser, number, whole_number
 
 REFERENCE: Candidate = "fp32"
 CONFIDENCE = 0.95
@@ -281,23 +282,26 @@ def _resident() -> int:
 
 def main() -> None:
     """Parse the command line and optimise."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = new_parser(__doc__, changes=False)
     parser.add_argument("checkpoint", type=Path, help="model folder")
     parser.add_argument("images", type=Path, help="folder with images like those in production")
     parser.add_argument("--policy", type=Path, default=DEFAULT_POLICY, help="policy that decides")
     parser.add_argument(
         "--tolerance",
-        type=float,
+        type=number(0, 1),
         default=0.01,
         help="largest share of changed decisions that int8 may have (default 0.01)",
     )
-    parser.add_argument("--most", type=int, default=1000, help="images to use (default 1000)")
     parser.add_argument(
-        "--calibration", type=int, default=128, help="of these, to calibrate with (default 128)"
+        "--most", type=whole_number(2), default=1000, help="images to use (default 1000)"
     )
-    parser.add_argument("--threads", type=int, default=0, help="cores (default: all)")
+    parser.add_argument(
+        "--calibration",
+        type=whole_number(1),
+        default=128,
+        help="of these, to calibrate with (default 128)",
+    )
+    parser.add_argument("--threads", type=whole_number(0), default=0, help="cores (default: all)")
     try:
         optimise(parser.parse_args())
     except DetectorError as error:

@@ -37,7 +37,7 @@ from nsfw_detector.batch.parts import require_pyarrow
 from nsfw_detector.batch.rows import SCHEMA_VERSION
 from nsfw_detector.batch.summary import Summary, Throughput
 from nsfw_detector.policy import DEFAULT_POLICY
-from scripts.command import new_parser, run
+from scripts.command import new_parser, run, whole_number
 from scripts.errors import OperatorError
 from scripts.fetch_model import resolve_model
 from scripts.inputs import Input, open_input
@@ -173,12 +173,6 @@ def _shard(text: str) -> tuple[int, int]:
     return i, n
 
 
-def _part_size(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text} is no number of rows")
-    return int(text)
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Parse the command line, score, sum up; returns the exit status."""
     parser = new_parser(__doc__, changes=False)
@@ -188,7 +182,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--embeddings", action="store_true", help="write embeddings, as float16")
     parser.add_argument(
         "--part-size",
-        type=_part_size,
+        type=whole_number(1),
         default=PART_SIZE,
         metavar="ROWS",
         help=f"rows of one Parquet file; a kill loses at most as many (default {PART_SIZE})",

@@ -49,6 +49,7 @@ from nsfw_detector.engines.openvino_engine import OpenVINOEngine, Precision
 from nsfw_detector.levels import at_least, probabilities
 from nsfw_detector.policy import DECISIONS, Policy
 from nsfw_detector.transform import Transform
+from scripts.command import whole_number
 from scripts.paths import DEMO, SAMPLES
 from scripts.random_checkpoint import FREEPIK_CONFIG, write_checkpoint
 
@@ -177,9 +178,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--checkpoint", type=Path, default=DEMO)
     parser.add_argument("--images", type=Path, help="folder of images (default: drawn pictures)")
-    parser.add_argument("--pictures", type=int, default=4000, help="at most (default: %(default)s)")
+    parser.add_argument(
+        "--pictures", type=whole_number(1), default=4000, help="at most (default: %(default)s)"
+    )
     parser.add_argument("--speed", type=Path, help="default: random weights of full size")
-    parser.add_argument("--rounds", type=int, default=10, help="default: %(default)s")
+    parser.add_argument("--rounds", type=whole_number(1), default=10, help="default: %(default)s")
     options = parser.parse_args(arguments)
     with ExitStack() as stack:
         speed = options.speed

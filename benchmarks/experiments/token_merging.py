@@ -44,6 +44,7 @@ from nsfw_detector.engines.openvino_engine import OpenVINOEngine, required_spec
 from nsfw_detector.levels import at_least, probabilities
 from nsfw_detector.policy import Policy
 from nsfw_detector.transform import Transform
+from scripts.command import whole_number
 from scripts.paths import DEMO
 from scripts.random_checkpoint import FREEPIK_CONFIG, write_checkpoint
 
@@ -156,9 +157,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--checkpoint", type=Path, default=DEMO)
-    parser.add_argument("--pictures", type=int, default=2000, help="default: %(default)s")
+    parser.add_argument(
+        "--pictures", type=whole_number(1), default=2000, help="default: %(default)s"
+    )
     parser.add_argument("--speed", type=Path, help="default: random weights of full size")
-    parser.add_argument("--rounds", type=int, default=5, help="default: %(default)s")
+    parser.add_argument("--rounds", type=whole_number(1), default=5, help="default: %(default)s")
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
     with ExitStack() as stack:
