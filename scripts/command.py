@@ -27,7 +27,7 @@ def new_parser(doc: str | None, *, changes: bool) -> argparse.ArgumentParser:
     )
     if changes:
         parser.add_argument(
-            "-n", "--dry-run", action="store_true", help="say what would be done, and do nothing"
+            "--dry-run", action="store_true", help="say what would be done, and do nothing"
         )
     return parser
 

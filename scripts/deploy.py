@@ -60,7 +60,7 @@ def main() -> None:
     if arguments.dry_run:
         say_what_would_be_done(client, deployment, arguments.traffic)
         return
-    bring_up(client, deployment, digest, arguments.samples)
+    bring_up(client, deployment, digest, arguments.images)
     if deployment.is_batch:
         batch_default.set_default(client, deployment, replace=arguments.traffic == 100)
     else:
@@ -139,7 +139,11 @@ def parse() -> argparse.Namespace:
         "`all` makes it the default",
     )
     parser.add_argument(
-        "--samples", type=Path, default=SAMPLES, help="folder of photos to try it with"
+        "--images",
+        type=Path,
+        default=SAMPLES,
+        metavar="FOLDER",
+        help="to try it with (default: samples/)",
     )
     parser.add_argument("--skip-checks", action="store_true", help="deploy whatever the checks say")
     add_workspace_arguments(parser)

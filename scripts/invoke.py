@@ -3,7 +3,7 @@
 Examples:
     python -m scripts.invoke photos/ --endpoint my-endpoint
     python -m scripts.invoke 'photos/**/*.png' --endpoint my-endpoint --deployment green
-    python -m scripts.invoke photos/ --endpoint my-endpoint --output results.jsonl --resume
+    python -m scripts.invoke photos/ --endpoint my-endpoint --out results.jsonl --resume
     python -m scripts.invoke samples/*.jpg --url http://127.0.0.1:5001/score
     find photos -newer last -print0 | python -m scripts.invoke --from-file - --url ...
     curl -s https://... | python -m scripts.invoke - --endpoint my-endpoint
@@ -51,7 +51,7 @@ def main() -> int:
     kind = _format(arguments)
     files = find_inputs(arguments.inputs, arguments.from_file)
     options = {"policy": Policy.load(arguments.policy).model_dump()} if arguments.policy else {}
-    done = finished_files(arguments.output) if arguments.resume else set()
+    done = finished_files(arguments.out) if arguments.resume else set()
     left = [file for file in files if file not in done]
     if done:
         print(f"{len(files) - len(left)} of {len(files)} were done before.", file=sys.stderr)
@@ -113,14 +113,14 @@ def _client(arguments: argparse.Namespace) -> ScoringClient:
 
 def _format(arguments: argparse.Namespace) -> Format:
     """Choose the format, and refuse to overwrite results."""
-    output: Path | None = arguments.output
+    output: Path | None = arguments.out
     by_suffix: Format = "csv" if output and output.suffix == ".csv" else "jsonl"
     by_place: Format = by_suffix if output or not sys.stdout.isatty() else "table"
     kind: Format = arguments.format or by_place
     if arguments.resume and (output is None or kind != "jsonl"):
         raise OperatorError(
             "--resume needs earlier results, as JSON lines.",
-            "Add --output FILE.jsonl; it need not exist yet.",
+            "Add --out FILE.jsonl; it need not exist yet.",
         )
     if output and output.exists() and not arguments.resume:
         raise OperatorError(
@@ -132,18 +132,18 @@ def _format(arguments: argparse.Namespace) -> Format:
 
 @contextmanager
 def _opened(arguments: argparse.Namespace) -> Iterator[TextIO]:
-    if arguments.output is None:
+    if arguments.out is None:
         yield sys.stdout
         return
     try:
         # Names of files that are not valid text keep their bytes.
-        with arguments.output.open(
+        with arguments.out.open(
             "a", encoding="utf-8", errors="surrogateescape", newline=""
         ) as stream:
             yield stream
     except OSError as error:
         raise OperatorError(
-            f"{arguments.output} cannot be written: {error.strerror}.", "Give another --output."
+            f"{arguments.out} cannot be written: {error.strerror}.", "Give another --out."
         ) from None
 
 
@@ -171,7 +171,7 @@ def _parser() -> argparse.ArgumentParser:
     where.add_argument("--url", help="of a server that asks for no key")
     parser.add_argument("-d", "--deployment", metavar="NAME", help="default: as traffic goes")
     parser.add_argument("--policy", type=Path, metavar="YAML", help="instead of the endpoint's")
-    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="default: stdout")
+    parser.add_argument("-o", "--out", type=Path, metavar="FILE", help="default: stdout")
     parser.add_argument(
         "--format",
         choices=("table", "jsonl", "csv"),

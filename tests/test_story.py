@@ -99,7 +99,7 @@ def deploy_blue(operator: Operator, cloud: Cloud) -> None:
 
 def invoke(operator: Operator, cloud: Cloud, results: Path) -> None:
     before = len(cloud.state.traffic.answered)
-    said = operator.run("invoke", "samples", "--endpoint", ENDPOINT, "--output", results)
+    said = operator.run("invoke", "samples", "--endpoint", ENDPOINT, "--out", results)
     assert "9 images in" in said
     assert "7 allow, 1 block, 1 review, 0 errors" in said
     rows = {Path(row["file"]).name: row for row in map(json.loads, results.open())}

@@ -88,7 +88,7 @@ class TestFormats:
 
     def test_csv(self, call: Invoke, url: str, photos: list[Path], tmp_path: Path) -> None:
         output = tmp_path / "results.csv"
-        status, out, _ = call("gone.jpg", *photos, "--url", url, "--output", output)
+        status, out, _ = call("gone.jpg", *photos, "--url", url, "--out", output)
         rows = list(csv.DictReader(output.open(newline="")))
         assert (status, out) == (2, "")
         assert [row["file"] for row in rows] == ["gone.jpg", *map(str, photos)]
