@@ -26,7 +26,7 @@ from scripts.azure.deployment.bring_up import bring_up
 from scripts.azure.deployment.endpoints import get_online_endpoint
 from scripts.azure.deployment.file import pin_versions, read_deployment
 from scripts.azure.deployment.smoke import smoke_test
-from scripts.azure.deployment.traffic import live, show
+from scripts.azure.deployment.traffic import as_text, live
 from scripts.azure.rollout.agreement import compare, render, write_report
 from scripts.azure.rollout.metrics import RequestMetrics
 from scripts.azure.rollout.rolling import Rollout, begin, find_way_back, is_done, roll, take_back
@@ -154,7 +154,7 @@ def go_back(client: MLClient, arguments: argparse.Namespace) -> None:
     healthy = [name for name, state in states.items() if state == "Succeeded"]
     way = find_way_back(endpoint, healthy)
     if arguments.dry_run:
-        print(f"Would set the traffic: {show(live(endpoint))} -> {show(way.before)}")
+        print(f"Would set the traffic: {as_text(live(endpoint))} -> {as_text(way.before)}")
         return
     take_back(client, arguments.endpoint, way)
 
@@ -169,7 +169,7 @@ def say_what_would_be_done(
 ) -> None:
     """Print what a run would change."""
     now = live(get_online_endpoint(client, arguments.endpoint))
-    print(f"Traffic now: {show(now)}")
+    print(f"Traffic now: {as_text(now)}")
     if arguments.deploy:
         print(f"Would deploy {arguments.deploy} as {rollout.to}, without traffic.")
     print(
