@@ -44,6 +44,13 @@ DEFAULT_FILES = (
     "endpoints/online.yml",
     "endpoints/batch.yml",
 )
+KINDS = (
+    "amlCompute",
+    "environment",
+    "managedOnlineEndpoint",
+    "kubernetesOnlineEndpoint",
+    "batchEndpoint",
+)
 
 
 def main() -> int:
@@ -130,15 +137,6 @@ def _ensure(client: MLClient, path: Path, kind: str, arguments: argparse.Namespa
     if kind == "batchEndpoint":
         return ensure_batch_endpoint(client, path, name, dry_run=dry_run)
     return ensure_online_endpoint(client, path, name, dry_run=dry_run)
-
-
-KINDS = (
-    "amlCompute",
-    "environment",
-    "managedOnlineEndpoint",
-    "kubernetesOnlineEndpoint",
-    "batchEndpoint",
-)
 
 
 if __name__ == "__main__":
