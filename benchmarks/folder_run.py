@@ -31,11 +31,12 @@ from nsfw_detector.checkpoint import Checkpoint
 from nsfw_detector.engines import Engine, create_engine
 from nsfw_detector.engines.cpu import fast_float
 from scripts.command import whole_number
+from scripts.folder_run.results_folder import ResultsFolder
+from scripts.folder_run.scoring import score_input
+from scripts.folder_run.shard import Shard
 from scripts.inputs import open_input
 from scripts.paths import SAMPLES
 from scripts.random_checkpoint import FREEPIK_CONFIG, write_checkpoint
-from scripts.results_folder import ResultsFolder
-from scripts.score_folder import score_input
 
 SAMPLE_SECONDS = 0.25
 FOLDER, BARE = "folder", "bare engine"
@@ -95,7 +96,7 @@ def measure(
                 for number in range(1, rounds + 1):
                     memory.doing = FOLDER
                     with closing(ResultsFolder(out / str(number))) as folder:
-                        run = score_input(detector, source, folder, shard=(number, rounds))
+                        run = score_input(detector, source, folder, shard=Shard(number, rounds))
                     memory.doing = BARE
                     bare = _bare(engine, pictures, run.images)
                     rows.append(

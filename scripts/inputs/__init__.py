@@ -39,7 +39,7 @@ def open_input(text: str, leave_out: Path) -> Input:
         OperatorError: It is neither, or cannot be listed.
     """
     if "://" in text:
-        from scripts.inputs.blobs import open_blobs  # not all have the SDK
+        from scripts.inputs.blobs.container import open_blobs  # not all have the SDK
 
         return open_blobs(text)
     folder = Path(text)

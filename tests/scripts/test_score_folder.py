@@ -20,9 +20,9 @@ from azure.storage.blob import ContainerSasPermissions, generate_container_sas
 from benchmarks import mixed_images
 from nsfw_detector.batch.paths import file_path
 from scripts.errors import OperatorError
-from scripts.inputs import blobs
+from scripts.inputs.blobs import container as blob_container
 from scripts.paths import DEMO, ROOT, SAMPLES
-from scripts.score_folder import Stop, main
+from scripts.score_folder import main
 from tests.cloud import azurite
 from tests.scripts.inputs.storage import make_container, network, upload
 
@@ -148,18 +148,6 @@ def test_it_can_be_stopped(
     assert f"This run: {len(done)} files" in answer
     assert main([str(mixed), "--out", str(out)]) == 0
     assert rows(out) == undisturbed
-
-
-def test_the_second_ctrl_c_ends_it_at_once() -> None:
-    stop = Stop()
-    before = signal.getsignal(signal.SIGINT)
-    with stop.on_signals():
-        assert stop.signal is None
-        signal.raise_signal(signal.SIGINT)
-        assert stop.signal == signal.SIGINT
-        assert signal.getsignal(signal.SIGINT) == signal.SIG_DFL
-        assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
-    assert signal.getsignal(signal.SIGINT) == before
 
 
 @pytest.fixture
@@ -309,7 +297,7 @@ def test_straight_from_blob_storage(
         expiry=datetime.now(UTC) + timedelta(hours=1),
     )
     expected = {path: row for path, row in undisturbed.items() if path in names}
-    monkeypatch.setattr(blobs, "RETRIES", 1)
+    monkeypatch.setattr(blob_container, "RETRIES", 1)
     with network(blob_storage) as net:
         url = f"{net.url}/mixed/uploads/2026"
         # By SAS, with one blob that cannot be fetched ...

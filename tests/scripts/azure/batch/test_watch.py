@@ -18,7 +18,7 @@ from scripts.azure.batch.job import State
 from scripts.azure.batch.results import Progress, Results
 from scripts.azure.batch.watch import Looks, Total
 from scripts.errors import OperatorError
-from scripts.inputs.blobs import Blob
+from scripts.inputs.blobs.container import Blob
 
 RUNNING = State("Running", "Running")
 START = datetime(2026, 5, 1, tzinfo=UTC)

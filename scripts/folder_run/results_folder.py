@@ -26,7 +26,7 @@ from nsfw_detector.batch.rows import to_table
 from nsfw_detector.errors import ImageNotFoundError, ImageUnavailableError
 from nsfw_detector.results import ModelInfo
 from scripts.errors import OperatorError
-from scripts.name_set import NameSet
+from scripts.folder_run.name_set import NameSet
 
 RUN = "_run.json"
 LOCK = ".lock"
