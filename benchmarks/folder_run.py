@@ -24,6 +24,7 @@ import numpy as np
 
 from benchmarks import machine, mixed_images, results
 from benchmarks.forms import SHORT
+from benchmarks.full_size import HELP, full_size
 from benchmarks.results import Row
 from benchmarks.worker import memory_mb
 from nsfw_detector import Detector, Settings
@@ -36,7 +37,6 @@ from scripts.folder_run.scoring import score_input
 from scripts.folder_run.shard import Shard
 from scripts.inputs import open_input
 from scripts.paths import SAMPLES
-from scripts.random_checkpoint import FREEPIK_CONFIG, write_checkpoint
 
 SAMPLE_SECONDS = 0.25
 FOLDER, BARE = "folder", "bare engine"
@@ -170,12 +170,11 @@ def main() -> None:
     )
     parser.add_argument("--images", type=whole_number(1), default=1000, help="files (default 1000)")
     parser.add_argument("--rounds", type=whole_number(1), default=5, help="turns (default 5)")
-    parser.add_argument("--checkpoint", type=Path, help="default: random weights of full size")
+    parser.add_argument("--checkpoint", type=Path, help=HELP)
     parser.add_argument("--out", type=Path, default=results.FOLDER, help="default: %(default)s")
     options = parser.parse_args()
     photos = sorted(SAMPLES.glob("*.jpg"))
-    with tempfile.TemporaryDirectory() as name:
-        checkpoint = options.checkpoint or write_checkpoint(Path(name), FREEPIK_CONFIG)
+    with full_size(options.checkpoint) as checkpoint:
         run(checkpoint, photos, options.images, options.rounds, options.out)
 
 
