@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import logging
 import math
 import os
-import re
 import sys
 from collections.abc import Callable
 
@@ -32,47 +30,44 @@ def new_parser(doc: str | None, *, changes: bool) -> argparse.ArgumentParser:
     return parser
 
 
-def whole_number(low: int, high: int | None = None) -> Callable[[str], int]:
+def whole_number(low: int, high: float = math.inf) -> Callable[[str], int]:
     """Make the `type` of an argument that is a whole number.
 
     Args:
         low: The least that is accepted.
-        high: The most; None for no limit.
+        high: The most.
     """
 
     def read(text: str) -> int:
-        # Not int(), which also takes "1_000", and digits of other scripts.
-        if re.fullmatch(r"[+-]?[0-9]+", text) and _is_within(value := int(text), low, high):
-            return value
+        if text.isascii() and text.isdecimal() and low <= int(text) <= high:
+            return int(text)
         raise argparse.ArgumentTypeError(f"{text} is no whole number {_range(low, high)}")
 
     return read
 
 
-def number(low: float, high: float | None = None) -> Callable[[str], float]:
+def number(low: float, high: float = math.inf) -> Callable[[str], float]:
     """Make the `type` of an argument that is a number, perhaps with a fraction.
 
     Args:
         low: The least that is accepted.
-        high: The most; None for no limit.
+        high: The most.
     """
 
     def read(text: str) -> float:
-        with contextlib.suppress(ValueError):
+        try:
             value = float(text)
-            if math.isfinite(value) and _is_within(value, low, high):
-                return value
+        except ValueError:
+            value = math.nan
+        if math.isfinite(value) and low <= value <= high:
+            return value
         raise argparse.ArgumentTypeError(f"{text} is no number {_range(low, high)}")
 
     return read
 
 
-def _is_within(value: float, low: float, high: float | None) -> bool:
-    return low <= value and (high is None or value <= high)
-
-
-def _range(low: float, high: float | None) -> str:
-    return f"from {low:g} on" if high is None else f"from {low:g} to {high:g}"
+def _range(low: float, high: float) -> str:
+    return f"from {low:g} on" if high == math.inf else f"from {low:g} to {high:g}"
 
 
 def run(main: Callable[[], int | None]) -> None:

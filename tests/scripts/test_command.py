@@ -55,7 +55,7 @@ def test_reader_that_has_enough() -> None:
     process.stderr.close()
 
 
-@pytest.mark.parametrize(("text", "value"), [("1", 1), ("64", 64), ("+7", 7)])
+@pytest.mark.parametrize(("text", "value"), [("1", 1), ("64", 64), ("07", 7)])
 def test_whole_number(text: str, value: int) -> None:
     assert whole_number(1, 64)(text) == value
 
