@@ -61,6 +61,11 @@ def main() -> None:
         go_back(client, arguments)
         return
     endpoint = get_online_endpoint(client, arguments.endpoint)
+    if arguments.mirror and getattr(endpoint, "compute", None):
+        raise OperatorError(
+            f"{arguments.endpoint} runs on Kubernetes, and only managed endpoints mirror requests.",
+            "Leave out --mirror: the own probes watch the first step.",
+        )
     if is_done(endpoint, arguments.to):
         print(f"{arguments.to} has all traffic already.")
         return

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from azure.ai.ml import MLClient
+from azure.ai.ml.entities import KubernetesCompute, KubernetesOnlineEndpoint
 
 from scripts.azure.deployment.traffic import set_traffic
 from tests.cloud.cloud import Cloud
@@ -72,6 +73,23 @@ def test_there_and_back(cloud: Cloud, client: MLClient, tmp_path: Path) -> None:
     assert traffic(client) == {"blue": 80, "green": 20}
     assert "scripts.delete" not in part.stdout
     assert f"To go on: python -m scripts.rollout {ENDPOINT} --to green" in part.stdout
+
+
+def test_kubernetes_mirrors_nothing(cloud: Cloud, tmp_path: Path) -> None:
+    client = furnish(cloud, tmp_path)
+    cluster = KubernetesCompute(
+        name="ours",
+        resource_id="/subscriptions/s/resourceGroups/g/providers/"
+        "Microsoft.ContainerService/managedClusters/aks",
+    )
+    client.compute.begin_create_or_update(cluster).result()
+    endpoint = KubernetesOnlineEndpoint(name="on-kubernetes", compute="ours")
+    client.online_endpoints.begin_create_or_update(endpoint).result()
+    refused = run_script(
+        cloud, "scripts.rollout", "on-kubernetes", "--to", "green", "--mirror", "20"
+    )
+    assert refused.returncode == 1
+    assert "only managed endpoints mirror" in refused.stderr
 
 
 def test_dry_run_changes_nothing(cloud: Cloud, client: MLClient) -> None:

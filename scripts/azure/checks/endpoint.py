@@ -46,7 +46,13 @@ def check_traffic(document: Document) -> Iterator[Finding]:
             "An endpoint that is new has no deployments to give it to, and Azure refuses.",
             "Leave it out: scripts.deploy and scripts.rollout set it.",
         )
-    if len(mirror) > 1 or any(not 0 <= share <= MOST_MIRRORED for share in mirror.values()):
+    if mirror and document.kind == "kubernetes":
+        yield document.error(
+            "mirror_traffic stands in the file of a Kubernetes endpoint",
+            "Only managed endpoints mirror.",
+            "Leave it out.",
+        )
+    elif len(mirror) > 1 or any(not 0 <= share <= MOST_MIRRORED for share in mirror.values()):
         yield document.error(
             f"mirror_traffic is {mirror}",
             "The SDK accepts it; Azure takes one deployment.",

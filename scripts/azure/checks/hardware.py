@@ -1,8 +1,9 @@
 """Machine sizes that managed online endpoints offer, and whether the engine suits them.
 
-Cores and families are those of Microsoft's list of sizes for managed online endpoints; what their
-CPUs can do is from the descriptions of the sizes. Azure serves one size from several generations of
-CPUs, so only what all of them have is counted on here. The engine finds out for itself.
+vCPUs and families are those of Microsoft's list of sizes for managed online endpoints, without the
+GPUs that are retired; what their CPUs can do is from the descriptions of the sizes. One size is
+served from several generations of CPUs, so only what all of them have is counted on here. The
+engine finds out for itself.
 """
 
 from __future__ import annotations
@@ -23,10 +24,12 @@ class Family:
 
     Attributes:
         name: As quotas are counted by.
-        sizes: Number of cores by name of the size, in lower case.
+        sizes: Number of vCPUs, which quotas call cores, by name of the size, in lower case.
         gpu: Name of the GPU, or an empty string.
-        bf16: Whether it multiplies bf16 natively.
+        bf16: Whether all of its processors multiply bf16 natively.
         reserve: Whether Azure reserves 20 % more for upgrades.
+        retires: When Azure ends it, as YYYY-MM-DD, if that has been announced. New subscriptions
+            cannot deploy such virtual machines since July 2026, and get no more quota for them.
     """
 
     name: str
@@ -34,6 +37,7 @@ class Family:
     gpu: str = ""
     bf16: bool = False
     reserve: bool = True
+    retires: str = ""
 
 
 def _sizes(pattern: str, *cores: int) -> dict[str, int]:
@@ -46,12 +50,25 @@ FAMILIES = (
     Family(
         "standardDSv2Family",
         {f"standard_ds{i}_v2": n for i, n in zip(range(1, 6), (1, 2, 4, 8, 16), strict=True)},
+        retires="2028-05-01",
     ),
-    Family("standardESv3Family", _sizes("standard_e{}s_v3", 2, 4, 8, 16, 32, 48, 64)),
-    Family("standardFSv2Family", _sizes("standard_f{}s_v2", 2, 4, 8, 16, 32, 48, 64, 72)),
+    Family(
+        "standardESv3Family",
+        _sizes("standard_e{}s_v3", 2, 4, 8, 16, 32, 48, 64),
+        retires="2029-11-15",
+    ),
+    Family(
+        "standardFSv2Family",
+        _sizes("standard_f{}s_v2", 2, 4, 8, 16, 32, 48, 64, 72),
+        retires="2028-11-15",
+    ),
     Family("standardFXMDVSFamily", _sizes("standard_fx{}mds", 4, 12, 24, 36, 48)),
     Family("standardLASv3Family", _sizes("standard_l{}as_v3", 8, 16, 32, 48, 64, 80)),
-    Family("standardLSv2Family", _sizes("standard_l{}s_v2", 8, 16, 32, 48, 64, 80)),
+    Family(
+        "standardLSv2Family",
+        _sizes("standard_l{}s_v2", 8, 16, 32, 48, 64, 80),
+        retires="2028-11-15",
+    ),
     Family("standardLSv3Family", _sizes("standard_l{}s_v3", 8, 16, 32, 48, 64, 80)),
     Family(
         "standardNCADSA100v4Family",
@@ -61,8 +78,6 @@ FAMILIES = (
         reserve=False,
     ),
     Family("standard NCASv3_T4 Family", _sizes("standard_nc{}as_t4_v3", 4, 8, 16, 64), gpu="T4"),
-    Family("standardNCSv2Family", _sizes("standard_nc{}s_v2", 6, 12, 24), gpu="P100"),
-    Family("standardNCSv3Family", _sizes("standard_nc{}s_v3", 6, 12, 24), gpu="V100"),
     Family(
         "standardNCADSH100v5Family",
         {"standard_nc40ads_h100_v5": 40, "standard_nc80adis_h100_v5": 80},
@@ -108,7 +123,7 @@ def find_family(size: str) -> Family | None:
 
 
 def quota_cores(size: str, instances: int) -> int:
-    """Cores of quota that a managed online deployment takes.
+    """Cores of quota, that is vCPUs, that a managed online deployment takes.
 
     Args:
         size: One of `SIZES`.
@@ -147,8 +162,15 @@ def check_size(document: Document) -> Iterator[Finding]:
         )
         return
     cores = quota_cores(size, document.number("instance_count", 1))
-    processor = f"a {family.gpu}" if family.gpu else "no GPU, no native bf16"
-    yield document.ok(f"{size} has {family.sizes[size.lower()]} cores, {processor}; quota: {cores}")
+    processor = f"a {family.gpu}" if family.gpu else "no GPU"
+    yield document.ok(f"{size} has {family.sizes[size.lower()]} vCPUs, {processor}; quota: {cores}")
+    if family.retires:
+        yield document.warning(
+            f"Azure ends {size} on {family.retires}",
+            "As virtual machines, new subscriptions cannot have such sizes since July 2026, and no "
+            "more quota for them is given.",
+            "A size without such a date: docs/deploy.md, Quota.",
+        )
     yield from _check_engine(document, family)
 
 
@@ -173,14 +195,14 @@ def _check_engine(document: Document, family: Family) -> Iterator[Finding]:
     if precision == "bf16" and not family.bf16:
         yield document.warning(
             f"PRECISION is bf16 on {document.get('instance_type')}",
-            "Its processors do not multiply bf16 natively: a GPU refuses to start, and a CPU is "
-            "slower than with fp32 by an order of magnitude.",
+            "Not all of its processors multiply bf16 natively. Without, a GPU refuses to start, "
+            "and a CPU is slower than with fp32 by an order of magnitude.",
             "PRECISION: auto.",
         )
 
 
 def _spell(size: str) -> str:
-    """As Microsoft writes it: `Standard_F4s_v2`."""
+    """As Microsoft writes it: `Standard_D4as_v4`."""
     first, *rest = size.split("_")
     parts = [re.sub(r"^[a-z]+", lambda m: m.group().upper(), part, count=1) for part in rest]
     return "_".join([first.capitalize(), *(p.lower() if p[0] == "V" else p for p in parts)])

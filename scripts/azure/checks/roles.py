@@ -62,7 +62,8 @@ def check_roles(context: Context) -> Iterator[Finding]:
         yield context.document.error(
             f"endpoint {context.endpoint_name} has no identity",
             "It can neither pull its image nor read its model.",
-            "identity: {type: system_assigned} in the endpoint's file.",
+            "Delete and make it again with identity: {type: system_assigned} in its file: an "
+            "endpoint's identity cannot be changed.",
         )
     for need in NEEDS:
         scope = getattr(context.settings, need.resource, None)

@@ -67,7 +67,8 @@ SEEDED: list[tuple[str, dict[str, Any], str, str]] = [
      "error", "REQUEST_TIMEOUT_MS is 4500"),
     # size
     (CPU, {"instance_type": "Standard_F4_v2"}, "warning", "not among the sizes"),
-    (CPU, {f"{V}.ENGINE": "cuda"}, "error", "ENGINE is cuda, and Standard_F4s_v2 has no GPU"),
+    (CPU, {"instance_type": "Standard_F4s_v2"}, "warning", "ends Standard_F4s_v2 on 2028-11-15"),
+    (CPU, {f"{V}.ENGINE": "cuda"}, "error", "ENGINE is cuda, and Standard_D4as_v4 has no GPU"),
     (GPU, {f"{V}.ENGINE": "auto"}, "warning", "ENGINE is auto on a size with a GPU"),
     (GPU, {f"{V}.PRECISION": "bf16"}, "warning", "PRECISION is bf16"),
     (CPU, {f"{V}.PRECISION": "bf16"}, "warning", "PRECISION is bf16"),
@@ -130,6 +131,7 @@ SEEDED_ENDPOINTS: list[tuple[str, dict[str, Any], str, str]] = [
     ("online", {"traffic": {"blue": 100}}, "warning", "traffic stands in the file"),
     ("online", {"mirror_traffic": {"green": 80}}, "error", "mirror_traffic is"),
     ("online", {"mirror_traffic": {"green": 5, "red": 5}}, "error", "mirror_traffic is"),
+    ("kubernetes", {"mirror_traffic": {"green": 5}}, "error", "mirror_traffic stands in"),
 ]
 
 

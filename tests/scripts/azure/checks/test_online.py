@@ -126,17 +126,17 @@ def test_an_image_from_another_lock(
 
 @pytest.mark.usefixtures("assets")
 def test_quota_of_exactly_what_is_needed(check: Any, cloud: Cloud) -> None:
-    cloud.state.quota["standardFSv2Family"] = 8  # 2 instances of 4 cores: one is reserved
+    cloud.state.quota["standardDASv4Family"] = 8  # 2 instances of 4 cores: one is reserved
     assert check() == []
-    cloud.state.quota["standardFSv2Family"] = 7
+    cloud.state.quota["standardDASv4Family"] = 7
     (finding,) = check()
     assert finding.severity == "error"
-    assert "takes 8 cores, and of standardFSv2Family 7 of 7 are left" in finding.what
+    assert "takes 8 cores, and of standardDASv4Family 7 of 7 are left" in finding.what
 
 
 @pytest.mark.usefixtures("assets", "endpoint")
 def test_quota_that_others_have_taken(check: Any, cloud: Cloud) -> None:
-    cloud.state.quota["standardFSv2Family"] = 12
+    cloud.state.quota["standardDASv4Family"] = 12
     add_deployment(cloud, "green")
     errors = [f.what for f in check() if f.severity == "error"]
     assert len(errors) == 1
@@ -145,7 +145,7 @@ def test_quota_that_others_have_taken(check: Any, cloud: Cloud) -> None:
 
 @pytest.mark.usefixtures("assets", "endpoint")
 def test_updating_a_deployment_takes_no_more_quota(check: Any, cloud: Cloud) -> None:
-    cloud.state.quota["standardFSv2Family"] = 8
+    cloud.state.quota["standardDASv4Family"] = 8
     add_deployment(cloud, "blue")
     assert [f for f in check() if f.severity == "error"] == []
 
@@ -154,7 +154,7 @@ def test_updating_a_deployment_takes_no_more_quota(check: Any, cloud: Cloud) -> 
 def test_another_deployment_of_the_same_file_takes_quota(
     client: MLClient, cloud: Cloud, tmp_path: Path
 ) -> None:
-    cloud.state.quota["standardFSv2Family"] = 8
+    cloud.state.quota["standardDASv4Family"] = 8
     add_deployment(cloud, "blue")
     path = changed(tmp_path, CPU, {})
     findings = check_workspace(client, cloud.workspace, path, {"name": "green"})
