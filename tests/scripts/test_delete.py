@@ -32,7 +32,7 @@ def test_the_whole_endpoint_in_order(cloud: Cloud, client: MLClient) -> None:
     assert run_script(cloud, "scripts.autoscale", ENDPOINT, "blue").returncode == 0
     listed = run_script(cloud, "scripts.delete", ENDPOINT, "--dry-run", "--hourly-price", "0.2")
     assert listed.returncode == 0, listed.stderr
-    assert "blue: 3 x Standard_D4as_v4, 2190 instance hours a month" in listed.stdout
+    assert "blue: 3 x Standard_F4s_v2, 2190 instance hours a month" in listed.stdout
     assert "2920 h x 0.2 = 584.00 a month" in listed.stdout
     assert cloud.exists(f"{DEPLOYMENTS}/blue")
 
