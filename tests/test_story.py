@@ -19,7 +19,7 @@ from scripts.azure.workspace import connect
 from tests.cloud.arm.paths import WORKSPACE_ID
 from tests.cloud.cloud import Cloud
 from tests.conftest import DEMO, SAMPLES
-from tests.scripts.azure_workspace import run_script
+from tests.scripts.azure_workspace import PATIENT, run_script
 
 ENDPOINT = "contoso-moderation"
 MODEL = "nsfw-image-detector"
@@ -131,7 +131,9 @@ def deploy_optimised_as_green(operator: Operator, cloud: Cloud, folder: Path) ->
 def roll_out(operator: Operator, cloud: Cloud) -> None:
     before = len(cloud.state.traffic.answered)
     with callers(cloud) as answers:
-        said = operator.run("rollout", ENDPOINT, "--to", "green", "--minutes-per-step", "0.1")
+        said = operator.run(
+            "rollout", ENDPOINT, "--to", "green", "--minutes-per-step", "0.1", *PATIENT
+        )
     assert "| same decision, % | 100.0 |" in said
     steps = ["blue 90 %, green 10 %", "blue 50 %, green 50 %", "green 100 %"]
     assert [said.index(f"\n{step}:\n") for step in steps] == sorted(
