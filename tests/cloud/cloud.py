@@ -53,11 +53,11 @@ class Cloud:
 
     def hold_operations(self) -> None:
         """Let no long-running operation end, until `release_operations` is called."""
-        self.state.operations.may_end.clear()
+        self.state.operations.may_end.close()
 
     def release_operations(self) -> None:
         """Let the operations end that are under way, and those to come."""
-        self.state.operations.may_end.set()
+        self.state.operations.may_end.open()
 
     def variables(self) -> dict[str, str]:
         """The environment variables that a client needs: sign-in, workspace, certificates."""

@@ -12,6 +12,7 @@ from flask import Response, jsonify
 
 from tests.cloud import names
 from tests.cloud.errors import ArmError
+from tests.cloud.gate import Gate
 from tests.cloud.resources import Resource
 
 POLL_MILLISECONDS = 50
@@ -39,12 +40,11 @@ class Operations:
     """All operations of the stand-in.
 
     Attributes:
-        may_end: While it is not set, operations go on and on.
+        may_end: While it is closed, operations go on and on.
     """
 
     def __init__(self, subscription: str) -> None:
-        self.may_end = threading.Event()
-        self.may_end.set()
+        self.may_end = Gate()
         self._all: dict[str, Operation] = {}
         self._lock = threading.Lock()
         self._url = (
@@ -128,7 +128,7 @@ class Operations:
 
     def close(self) -> None:
         """Let what is running end, and wait for it."""
-        self.may_end.set()
+        self.may_end.open()
         for operation in self.all():
             operation.thread.join()
 
