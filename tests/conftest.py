@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from tests.checkpoints import FREEPIK_CONFIG, tiny_config, write_checkpoint
 from tests.cloud.fixtures import cloud, cloud_machinery
 
 __all__ = ["cloud", "cloud_machinery"]
+
+# Who ends the tests (CI at its limit) lets them end what they have started, as with Ctrl-C.
+signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 DEMO = ROOT / "models" / "demo"
 SAMPLES = ROOT / "samples"
