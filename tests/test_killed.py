@@ -11,6 +11,8 @@ import subprocess
 from collections import Counter
 from functools import partial
 
+import pytest
+
 from tests.cloud import names
 from tests.cloud.cloud import Cloud
 from tests.cloud.log import Sent
@@ -23,6 +25,7 @@ MOST_RUNS = 12
 AUTOSCALE = "Microsoft.Insights/autoscalesettings"
 
 
+@pytest.mark.timeout(1200)  # some forty scripts
 def test_killed_at_every_change(cloud: Cloud) -> None:
     assert insist(cloud, "register_model", str(DEMO)) >= 1
     assert list_types(cloud)["models/versions"] == 1

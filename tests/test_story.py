@@ -13,6 +13,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from scripts.azure.scoring.client import connect_endpoint
 from scripts.azure.scoring.scored import Scored
 from scripts.azure.workspace import connect
@@ -45,6 +47,7 @@ class Operator:
         return said
 
 
+@pytest.mark.timeout(900)  # some twenty scripts
 def test_story(cloud: Cloud, tmp_path: Path) -> None:
     operator = Operator(cloud)
     register(operator, cloud, DEMO, version=1)
