@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +14,7 @@ import pytest
 import yaml
 
 from nsfw_detector import Policy
-from scripts.local_server import ROOT, free_port
+from scripts.local_server import ROOT, Server, free_port
 from scripts.update_readme import README, demo_output, part, settings_table
 from tests.docs.blocks import check_command
 
@@ -33,20 +31,8 @@ def serve() -> Iterator[str]:
     """A server started as the README's last `make serve` command starts it; gives its URL."""
     port = free_port()
     command = [sys.executable, "-m", "scripts.serve", "models/demo", "--port", str(port)]
-    process = subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT
-    )
-    url = f"http://127.0.0.1:{port}"
-    for _ in range(600):
-        try:
-            urllib.request.urlopen(url, timeout=2).close()
-            break
-        except (urllib.error.URLError, OSError):
-            assert process.poll() is None, "the server ended"
-            time.sleep(0.1)
-    yield url
-    process.terminate()
-    process.wait(timeout=40)
+    with Server(command, os.environ, port) as server:
+        yield server.url
 
 
 def test_every_shell_command_is_known_and_run() -> None:
