@@ -12,9 +12,9 @@ import pytest
 from nsfw_detector import Detector, Settings
 from scripts.local_server import ROOT, LocalServer
 from tests.checkpoints import FREEPIK_CONFIG, tiny_config, write_checkpoint
-from tests.cloud.fixtures import cloud, cloud_machinery
+from tests.cloud.fixtures import blob_storage, cloud, cloud_machinery
 
-__all__ = ["cloud", "cloud_machinery"]
+__all__ = ["blob_storage", "cloud", "cloud_machinery"]
 
 # The same examples each time, so that what fails was changed; and no limits of time.
 hypothesis.settings.register_profile("tests", derandomize=True, deadline=None)
