@@ -64,7 +64,7 @@ def _run(state: State, job: Resource, step_name: str, work: BatchJob) -> None:
     run, step = (state.store.get(f"{RUNS}/{name}") for name in (job.name, step_name))
     _show("Running", job, run)
     _show("Queued", step)
-    work.cancelled.wait(state.node_seconds)
+    state.nodes_are_there.wait(work.cancelled)
     final = "Canceled"
     try:
         if not work.cancelled.is_set():

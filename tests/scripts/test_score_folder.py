@@ -76,9 +76,31 @@ def rows(out: Path) -> Rows:
     return found
 
 
-def start(source: Path | str, out: Path, *more: str) -> subprocess.Popen[str]:
+SLOWLY = """
+import time
+
+from nsfw_detector.engines.openvino_engine import OpenVINOEngine
+from scripts.azure.command import run
+from scripts.score_folder import main
+
+infer = OpenVINOEngine.infer
+
+
+def infer_slowly(engine, images):
+    time.sleep(0.05 * len(images))
+    return infer(engine, images)
+
+
+OpenVINOEngine.infer = infer_slowly
+run(main)
+"""
+"""The script with time to end it half way: `mixed` takes it a quarter of a minute."""
+
+
+def start(source: Path, out: Path, *more: str, slowly: bool = False) -> subprocess.Popen[str]:
+    script = ["-c", SLOWLY] if slowly else ["-m", "scripts.score_folder"]
     return subprocess.Popen(
-        [sys.executable, "-m", "scripts.score_folder", str(source), "--out", str(out), *more],
+        [sys.executable, *script, str(source), "--out", str(out), *more],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -109,7 +131,7 @@ def test_killed_at_random_and_run_again(
     out = tmp_path / "out"
     for _ in range(4):
         before = len(list(out.glob("part-*.parquet")))
-        process = start(mixed, out, "--part-size", "5")
+        process = start(mixed, out, "--part-size", "5", slowly=True)
         wait_for_parts(process, out, before + rng.randint(1, 4))
         time.sleep(rng.uniform(0, 0.1))
         process.kill()
@@ -133,7 +155,7 @@ def test_it_can_be_stopped(
     mixed: Path, undisturbed: Rows, tmp_path: Path, number: signal.Signals
 ) -> None:
     out = tmp_path / "out"
-    process = start(mixed, out, "--part-size", "40")
+    process = start(mixed, out, "--part-size", "40", slowly=True)
     wait_for_parts(process, out, 1)
     process.send_signal(number)
     answer, log = process.communicate()
