@@ -43,7 +43,7 @@ from scripts.fetch_model import resolve_model
 from scripts.inputs import Input, open_input
 from scripts.name_set import digest
 from scripts.paths import DEMO
-from scripts.results_folder import PartWriter, ResultsFolder
+from scripts.results_folder import PartWriter, ResultsFolder, writing
 
 PART_SIZE = 500
 # The settings that rows depend on, beside the model and the policy.
@@ -228,12 +228,19 @@ def main(arguments: list[str] | None = None) -> int:
                     shard=options.shard,
                     stop=stop,
                 )
-        if not results.parts() and stop.signal is None:
+        shares = options.shard != parser.get_default("shard")  # one of few files may be empty
+        if not (results.parts() or shares or source.unlisted or stop.signal):
             raise OperatorError(f"There are no files in {source.name}.", "Check the input.")
         _sum_up(results, throughput)
     if stop.signal is not None:
         print("Stopped. The same command goes on from here.", file=sys.stderr)
         return 128 + stop.signal
+    if source.unlisted:
+        raise OperatorError(
+            f"{source.unlisted} folders of {source.name} could not be listed to their end: files "
+            "are missing from the table.",
+            "Check that the input is there and may be read. The same command goes on from here.",
+        )
     return 0
 
 
@@ -253,7 +260,8 @@ def _announce(detector: Detector, results: ResultsFolder, model: Path, again: in
 
 def _sum_up(results: ResultsFolder, throughput: Throughput) -> None:
     summary = Summary.of_parts(results.parts())
-    summary.write(results.path, throughput if throughput.files else None)
+    with writing(results.path):
+        summary.write(results.path, throughput if throughput.files else None)
     print(summary.text())
     print(
         f"This run: {throughput.files} files in {throughput.seconds:.1f} s, "
