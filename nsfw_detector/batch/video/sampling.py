@@ -24,7 +24,8 @@ MOST_TRACKS = 8
 """A share of the budget is for each; with more of them there would be no look at any."""
 MOST_PIXELS = 1_000_000_000
 """Decoded at most for one sampled frame: 480 pictures of full HD, which took 2.3 s on one core. A
-mini-batch is to end within the time that its deployment gives it, whatever the files are."""
+mini-batch is to end within the time that its deployment gives it, whatever the files are; see
+`SLOW_SECONDS` in scripts/azure/checks/resources.py."""
 
 
 @dataclass(frozen=True, slots=True)
