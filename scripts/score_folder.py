@@ -29,7 +29,7 @@ from scripts.command import new_parser, run, whole_number
 from scripts.errors import OperatorError
 from scripts.fetch_model import resolve_model
 from scripts.folder_run.description import describe
-from scripts.folder_run.results_folder import ResultsFolder
+from scripts.folder_run.results_folder import ResultsFolder, writing
 from scripts.folder_run.scoring import PART_SIZE, score_input
 from scripts.folder_run.shard import ALL, Shard
 from scripts.folder_run.stop import Stop
@@ -86,12 +86,19 @@ def main(arguments: list[str] | None = None) -> int:
                     shard=options.shard,
                     stop=stop,
                 )
-        if not results.parts() and stop.signal is None:
+        shares = options.shard != ALL  # one of few files may be empty
+        if not (results.parts() or shares or source.unlisted or stop.signal):
             raise OperatorError(f"There are no files in {source.name}.", "Check the input.")
         _sum_up(results, throughput)
     if stop.signal is not None:
         print("Stopped. The same command goes on from here.", file=sys.stderr)
         return 128 + stop.signal
+    if source.unlisted:
+        raise OperatorError(
+            f"{source.unlisted} folders of {source.name} could not be listed to their end: files "
+            "are missing from the table.",
+            "Check that the input is there and may be read. The same command goes on from here.",
+        )
     return 0
 
 
@@ -111,7 +118,8 @@ def _announce(detector: Detector, results: ResultsFolder, model: Path, again: in
 
 def _sum_up(results: ResultsFolder, throughput: Throughput) -> None:
     summary = Summary.of_parts(results.parts())
-    summary.write(results.path, throughput if throughput.files else None)
+    with writing(results.path):
+        summary.write(results.path, throughput if throughput.files else None)
     print(summary.text())
     print(
         f"This run: {throughput.files} files in {throughput.seconds:.1f} s, "

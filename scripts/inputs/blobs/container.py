@@ -53,6 +53,7 @@ class Blobs:
     """
 
     read_ahead = DOWNLOADS
+    unlisted = 0  # what cannot be listed raises
 
     def __init__(self, container: ContainerClient, folder: str) -> None:
         self.name = f"{container.primary_endpoint.split('?')[0]}/{folder}"
