@@ -17,11 +17,14 @@ from pathlib import Path
 import pyarrow.dataset
 import pyarrow.parquet as pq
 
+from components.arguments import whole_number
 from components.summarise.report import Plots, render
 from components.summarise.thumbnails import blurred_thumbnails
 from nsfw_detector.batch.read import labels_of, open_rows
 from nsfw_detector.batch.summary import Summary
 from nsfw_detector.errors import DetectorError
+
+MODEL = ["model_name", "model_version", "model_digest", "engine"]
 
 
 def merge(rows: pyarrow.dataset.Dataset, path: Path) -> None:
@@ -40,7 +43,10 @@ def main() -> None:
     parser.add_argument("--report", type=Path, required=True, help="folder for the result")
     parser.add_argument("--images", type=Path, help="the images, for thumbnails")
     parser.add_argument(
-        "--thumbnails", type=int, default=0, help="of the most severe images, blurred (default 0)"
+        "--thumbnails",
+        type=whole_number(0),
+        default=0,
+        help="of the most severe images, blurred (default 0)",
     )
     arguments = parser.parse_args()
     if arguments.thumbnails and arguments.images is None:
@@ -59,8 +65,6 @@ def main() -> None:
     (arguments.report / "report.html").write_text(page, encoding="utf-8")
     print(summary.text())
 
-
-MODEL = ["model_name", "model_version", "model_digest", "engine"]
 
 if __name__ == "__main__":
     main()

@@ -58,7 +58,7 @@ def read_embeddings(folder: Path) -> tuple[list[str], NDArray[np.float32]]:
     if "embedding" not in rows.schema.names:
         raise RowsError(
             f"The rows in {folder} have no embeddings. Score with the component `embed`, with "
-            "BATCH_EMBEDDINGS=true, or with `score_folder.py --embeddings`."
+            "BATCH_EMBEDDINGS=true, or with `python -m scripts.score_folder --embeddings`."
         )
     table = rows.to_table(columns=["path", "embedding", "error_code"])
     scored = table.filter(table["error_code"].is_null())

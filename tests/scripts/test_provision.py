@@ -15,6 +15,7 @@ from scripts.azure.provisioning.environment import DIGEST_TAG, environment_diges
 from scripts.azure.workspace import connect
 from scripts.paths import ROOT
 from tests.cloud.cloud import Cloud
+from tests.scripts.azure_workspace import run_script_until
 
 ENVIRONMENT = "nsfw-image-detector-cpu"
 ENVIRONMENT_PUT = f"/environments/{ENVIRONMENT}/versions/"
@@ -131,7 +132,7 @@ def test_difference_is_told_and_left(cloud: Cloud, tmp_path: Path) -> None:
     ],
 )
 def test_killed_run_is_finished_by_the_next(cloud: Cloud, file: str, path: str) -> None:
-    cloud.operation_seconds = 3
+    cloud.hold_operations()
     process = subprocess.Popen(
         command(file),
         cwd=ROOT,
@@ -145,6 +146,7 @@ def test_killed_run_is_finished_by_the_next(cloud: Cloud, file: str, path: str) 
         time.sleep(0.01)
     process.kill()
     process.wait()
+    cloud.release_operations()
     table(cloud, file)
     (state,) = table(cloud, file).values()
     assert state == "exists"
@@ -154,7 +156,7 @@ def test_killed_run_is_finished_by_the_next(cloud: Cloud, file: str, path: str) 
 
 
 def test_waits_for_what_a_killed_run_began(cloud: Cloud) -> None:
-    cloud.operation_seconds = 300
+    cloud.hold_operations()
     for wait_for in ("PUT", "Creating"):
         process = subprocess.Popen(
             command("endpoints/online.yml"),
@@ -179,12 +181,15 @@ def test_waits_for_what_a_killed_run_began(cloud: Cloud) -> None:
 
 def test_made_anew_after_a_deletion_that_is_under_way(cloud: Cloud) -> None:
     table(cloud, "endpoints/online.yml")
-    cloud.operation_seconds = 15
+    cloud.hold_operations()
     connect(cloud.workspace).online_endpoints.begin_delete("nsfw-image-detector")
-    cloud.operation_seconds = 0
-    done = provision(cloud, "endpoints/online.yml")
+    waiting = "online endpoint nsfw-image-detector: Deleting after"
+    done = run_script_until(
+        cloud, "scripts.provision", "endpoints/online.yml",
+        line=waiting, then=cloud.release_operations,
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert "online endpoint nsfw-image-detector: Deleting after" in done.stdout
+    assert waiting in done.stdout
     assert re.search(r"nsfw-image-detector +made", done.stdout)
 
 

@@ -21,6 +21,7 @@ from scripts.paths import ROOT
 from tests.cloud.cloud import Cloud
 from tests.scripts.azure_workspace import (
     ENDPOINT,
+    PATIENT,
     furnish,
     put_deployment,
     register_model,
@@ -43,7 +44,7 @@ def run(data):
         raise RuntimeError("now and then")
     return respond(detector, data, collect)
 """
-QUICK = ("--minutes-per-step", "0", "--max-slowdown", "20")  # this machine is not quiet
+QUICK = ("--minutes-per-step", "0", *PATIENT)
 
 
 @pytest.fixture
@@ -139,13 +140,12 @@ def test_too_little_agreement_moves_nothing(
 
 
 def test_a_deployment_that_dies_loses_its_traffic(cloud: Cloud, client: MLClient) -> None:
-    process = start_script(
-        cloud, "scripts.rollout", ENDPOINT, "--to", "green", "--minutes-per-step", "0.5"
-    )
-    wait_until(lambda: traffic(client).get("green") == 10)
-    [green] = [i for i in cloud.state.containers if i.endswith("/green")]
-    cloud.state.containers[green].stop()
-    _, error = process.communicate(timeout=120)
+    command = ["scripts.rollout", ENDPOINT, "--to", "green", *PATIENT]
+    with start_script(cloud, *command, "--minutes-per-step", "0.5") as process:
+        wait_until(lambda: traffic(client).get("green") == 10)
+        [green] = [i for i in cloud.state.containers if i.endswith("/green")]
+        cloud.state.containers[green].stop()
+        _, error = process.communicate(timeout=120)
     assert process.returncode == 1
     assert "Breach: " in error
     assert "probes of green failed" in error or "requests to green failed" in error
@@ -173,15 +173,15 @@ def test_a_deployment_that_fails_now_and_then_loses_its_traffic(
 def test_who_stops_it_gets_the_traffic_back(
     cloud: Cloud, client: MLClient, number: signal.Signals, status: int
 ) -> None:
-    process = start_script(
-        cloud, "scripts.rollout", ENDPOINT, "--to", "green", "--minutes-per-step", "5"
-    )
-    wait_until(lambda: traffic(client).get("green") == 10)
-    cloud.operation_seconds = 2
-    process.send_signal(number)
-    wait_until(lambda: is_returning(cloud))
-    process.terminate()  # as CI does, some seconds later
-    _, error = process.communicate(timeout=60)
+    command = ["scripts.rollout", ENDPOINT, "--to", "green", *PATIENT]
+    with start_script(cloud, *command, "--minutes-per-step", "5") as process:
+        wait_until(lambda: traffic(client).get("green") == 10)
+        cloud.hold_operations()
+        process.send_signal(number)
+        wait_until(lambda: is_returning(cloud))
+        process.terminate()  # as CI does, some seconds later
+        cloud.release_operations()
+        _, error = process.communicate(timeout=60)
     assert process.returncode == status
     assert "Traffic is back: blue 100 %" in error
     assert traffic(client) == {"blue": 100}
@@ -189,29 +189,31 @@ def test_who_stops_it_gets_the_traffic_back(
 
 def test_a_terminal_that_is_gone_returns_the_traffic(cloud: Cloud, client: MLClient) -> None:
     terminal, its_end = pty.openpty()
-    command = [sys.executable, "-m", "scripts.rollout", ENDPOINT, "--to", "green"]
-    process = subprocess.Popen(
+    command = [sys.executable, "-m", "scripts.rollout", ENDPOINT, "--to", "green", *PATIENT]
+    with subprocess.Popen(
         ["setsid", "--ctty", *command, "--minutes-per-step", "5"],
         cwd=ROOT,
         env=cloud.environment(),
         stdin=its_end,
         stdout=its_end,
         stderr=its_end,
-    )
-    os.close(its_end)
-    wait_until(lambda: traffic(client).get("green") == 10)
-    cloud.answer_next("PUT", f"onlineEndpoints/{ENDPOINT}$", 409, "Conflict", "Another operation.")
-    os.close(terminal)  # as sshd does when a connection is cut
-    assert process.wait(timeout=60) == 128 + signal.SIGHUP
+    ) as process:
+        try:
+            os.close(its_end)
+            wait_until(lambda: traffic(client).get("green") == 10)
+            path = f"onlineEndpoints/{ENDPOINT}$"
+            cloud.answer_next("PUT", path, 409, "Conflict", "Another operation.")
+            os.close(terminal)  # as sshd does when a connection is cut
+            assert process.wait(timeout=60) == 128 + signal.SIGHUP
+        finally:
+            process.kill()
     assert traffic(client) == {"blue": 100}
 
 
 def test_a_killed_rollout_goes_on(cloud: Cloud, client: MLClient) -> None:
     command = ["scripts.rollout", ENDPOINT, "--to", "green"]
-    process = start_script(cloud, *command, "--minutes-per-step", "5")
-    wait_until(lambda: traffic(client).get("green") == 10)
-    process.kill()
-    process.communicate()
+    with start_script(cloud, *command, *PATIENT, "--minutes-per-step", "5"):
+        wait_until(lambda: traffic(client).get("green") == 10)
     assert traffic(client) == {"blue": 90, "green": 10}
 
     other = run_script(cloud, "scripts.rollout", ENDPOINT, "--to", "blue", *QUICK)
@@ -250,13 +252,11 @@ def test_a_killed_rollout_with_nothing_to_return_to_is_over(
 
 
 def test_mirror_before_any_traffic(cloud: Cloud, client: MLClient) -> None:
-    process = start_script(
-        cloud, "scripts.rollout", ENDPOINT, "--to", "green", "--mirror", "20", "--steps", "100",
-        "--minutes-per-step", "0.1",
-    )  # fmt: skip
-    wait_until(lambda: client.online_endpoints.get(ENDPOINT).mirror_traffic == {"green": 20})
-    assert traffic(client) == {"blue": 100}
-    out, error = process.communicate(timeout=120)
+    command = ["scripts.rollout", ENDPOINT, "--to", "green", "--mirror", "20", "--steps", "100"]
+    with start_script(cloud, *command, *PATIENT, "--minutes-per-step", "0.1") as process:
+        wait_until(lambda: client.online_endpoints.get(ENDPOINT).mirror_traffic == {"green": 20})
+        assert traffic(client) == {"blue": 100}
+        out, error = process.communicate(timeout=120)
     assert process.returncode == 0, error
     assert "Copies of green 20 %" in out
     endpoint = client.online_endpoints.get(ENDPOINT)

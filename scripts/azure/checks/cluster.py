@@ -11,7 +11,15 @@ from scripts.azure.findings import Finding
 
 def check_cluster_size(document: Document) -> Iterator[Finding]:
     """Look at the size of the nodes, and at how many there are."""
-    yield from check_end(document, str(document.get("size", "")))
+    size = document.get("size")
+    if isinstance(size, str):
+        yield from check_end(document, size)
+    else:
+        yield document.error(
+            f"size is {size!r}",
+            "The SDK accepts it, and Azure has nothing to make nodes of.",
+            "size: Standard_D4ds_v4, or another of az ml compute list-sizes --output table.",
+        )
     least, most = document.number("min_instances", 0), document.number("max_instances", 1)
     if most < max(1, least):
         yield document.error(

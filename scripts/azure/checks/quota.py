@@ -66,9 +66,9 @@ def check_cluster_quota(
 
     Those of low priority have a quota of their own, which is not looked at.
     """
-    if str(document.get("tier", "dedicated")).lower().replace("_", "") == "lowpriority":
+    size, most = document.get("size"), document.number("max_instances", 1)
+    if not isinstance(size, str) or _plain(str(document.get("tier"))) == "lowpriority":
         return
-    size, most = str(document.get("size", "")), document.number("max_instances", 1)
     sizes = {str(s.name).lower(): vars(s) for s in client.compute.list_sizes()}
     offered = sizes.get(size.lower())
     if offered is None:

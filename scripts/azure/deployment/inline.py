@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
 from scripts.azure.checks.upload import uploaded_files
+from scripts.azure.files import content_sha256
 
 PATHS = ("path", "conda_file")
 """Fields that lead to files."""
@@ -32,11 +32,7 @@ def by_content(described: Any, folder: Path) -> Any:
 
 
 def _digest(path: Path) -> str:
-    """SHA-256 over the names and contents of what would be uploaded."""
-    files = {name: path / name for name in uploaded_files(path)} if path.is_dir() else {"": path}
-    total = hashlib.sha256()
-    for name, file in sorted(files.items()):
-        with file.open("rb") as stream:
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        total.update(f"{name}\0{digest}\n".encode())
-    return total.hexdigest()
+    """SHA-256 over what would be uploaded."""
+    if path.is_dir():
+        return content_sha256(path, uploaded_files(path))
+    return content_sha256(path.parent, [path.name])

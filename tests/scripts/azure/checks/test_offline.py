@@ -137,7 +137,8 @@ SEEDED_ENDPOINTS: list[tuple[str, dict[str, Any], str, str]] = [
 ]
 SEEDED_CLUSTERS: list[tuple[str, dict[str, Any], str, str]] = [
     ("batch-cpu", {"size": "Standard_F8s_v2"}, "warning", "ends Standard_F8s_v2 on 2028-11-15"),
-    ("batch-cpu", {"size": GONE}, "error", "SDK refuses"),
+    ("batch-cpu", {"size": GONE}, "error", "size is None"),
+    ("batch-cpu", {"sizes": 4}, "error", "SDK refuses.*sizes"),
     ("batch-gpu", {"max_instances": 0}, "error", "max_instances is 0, min_instances 0"),
     ("batch-gpu", {"min_instances": 3}, "error", "max_instances is 2, min_instances 3"),
     ("batch-gpu", {"min_instances": 1}, "warning", "min_instances is 1"),
