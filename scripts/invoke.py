@@ -34,7 +34,7 @@ from scripts.azure.invoking.file_scorer import FileScorer
 from scripts.azure.invoking.in_order import in_order
 from scripts.azure.invoking.inputs import find_inputs
 from scripts.azure.invoking.outputs import Csv, Format, JsonLines, Output, Table, printable
-from scripts.azure.invoking.resume import finished_files
+from scripts.azure.invoking.resume import finished_files, tidy
 from scripts.azure.invoking.rows import Row
 from scripts.azure.scoring.client import ScoringClient, connect_endpoint
 from scripts.azure.workspace import add_workspace_arguments, find_workspace, open_workspace
@@ -60,7 +60,11 @@ def main() -> int:
         rows = in_order(
             FileScorer(client, options, arguments.original), left, arguments.concurrency
         )
-        return _write(rows, output, len(left))
+        try:
+            return _write(rows, output, len(left))
+        finally:
+            if arguments.resume:
+                tidy(arguments.out)
 
 
 def _write(rows: Iterator[Row], output: Output, total: int) -> int:
@@ -112,7 +116,12 @@ def _client(arguments: argparse.Namespace) -> ScoringClient:
 
 
 def _format(arguments: argparse.Namespace) -> Format:
-    """Choose the format, and refuse to overwrite results."""
+    """Choose the format; refuse to overwrite results, and what does not go together."""
+    if arguments.url and arguments.deployment:
+        raise OperatorError(
+            "--deployment chooses one of an endpoint's; what answers at --url is one already.",
+            "Give --endpoint in place of --url, or leave out --deployment.",
+        )
     output: Path | None = arguments.out
     by_suffix: Format = "csv" if output and output.suffix == ".csv" else "jsonl"
     by_place: Format = by_suffix if output or not sys.stdout.isatty() else "table"
@@ -178,7 +187,7 @@ def _parser() -> argparse.ArgumentParser:
         help="default: table on a terminal, else by the suffix of FILE, else jsonl",
     )
     parser.add_argument(
-        "--resume", action="store_true", help="skip what has a result in FILE; append the rest"
+        "--resume", action="store_true", help="skip what has a result in FILE; add the rest"
     )
     parser.add_argument(
         "--concurrency",

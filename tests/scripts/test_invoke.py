@@ -171,6 +171,22 @@ class TestInputs:
         with pytest.raises(OperatorError, match="no images"):
             call(tmp_path, "--url", url)
 
+    def test_what_gives_nothing_beside_others_has_its_row(
+        self, call: Invoke, url: str, photos: list[Path], tmp_path: Path
+    ) -> None:
+        (tmp_path / "empty").mkdir()
+        inputs = [tmp_path / "empty", photos[0], tmp_path / "*.jpg"]
+        status, out, _ = call(*inputs, "--url", url)
+        rows = [json.loads(line) for line in out.splitlines()]
+        assert status == 2
+        assert [row["file"] for row in rows] == [str(p) for p in inputs]
+        assert "a folder without images" in rows[0]["error"]["message"]
+        assert "No such file" in rows[2]["error"]["message"]
+
+    def test_a_deployment_of_a_url(self, call: Invoke, url: str) -> None:
+        with pytest.raises(OperatorError, match="--deployment chooses"):
+            call(SAMPLES, "--url", url, "-d", "green")
+
     def test_thousands(self, call: Invoke, moody: MoodyServer, tmp_path: Path) -> None:
         folder = many(tmp_path / "in", 1500)
         output = tmp_path / "out.jsonl"
@@ -258,6 +274,19 @@ class TestResume:
         rows = read(output)
         assert {row["file"] for row in rows} == {str(late), str(photos[0])}
         assert not any("error" in row for row in rows)
+
+    def test_errors_stay_where_nothing_can_be_tried(
+        self, call: Invoke, moody: MoodyServer, tmp_path: Path
+    ) -> None:
+        folder, out = many(tmp_path / "in", 9), tmp_path / "out.jsonl"
+        moody.answers = [Answer(), *[Answer(413)] * 4]
+        assert call(folder, "--url", moody.url, "-o", out, "--concurrency", "1")[0] == 2
+        before = read(out)
+        with MoodyServer() as server:
+            gone = server.url
+        with pytest.raises(ScoringError, match="cannot be reached"):
+            call(folder, "--url", gone, "-o", out, "--resume", "--timeout", "1")
+        assert read(out) == before
 
     def test_nothing_left(self, call: Invoke, url: str, photos: list[Path], tmp_path: Path) -> None:
         output = tmp_path / "out.jsonl"

@@ -65,8 +65,12 @@ def _read(file: str) -> bytes:
     limit = LIMITS.max_bytes + 1
     if file == STDIN:
         return sys.stdin.buffer.read(limit)
+    mode = os.stat(file).st_mode
+    if stat.S_ISDIR(mode):
+        os.scandir(file).close()  # which says why, where it cannot be listed
+        raise ValueError("it is a folder without images")
     # Opening a pipe would wait for whoever writes into it.
-    if not stat.S_ISREG(os.stat(file).st_mode):
+    if not stat.S_ISREG(mode):
         raise ValueError("it is not a regular file")
     with open(file, "rb") as stream:
         return stream.read(limit)

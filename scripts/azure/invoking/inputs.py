@@ -27,20 +27,27 @@ def find_inputs(names: Iterable[str], list_file: str | None = None) -> list[str]
             `find -print0` writes them; `-` reads the list from standard input.
 
     Returns:
-        Each once, folders sorted by name. Whether they can be read is not looked at.
+        Each once, folders sorted by name. Whether they can be read is not looked at. A folder or
+        pattern that gives nothing stands for itself beside others: its row says so.
 
     Raises:
-        OperatorError: There are none.
+        OperatorError: There are none, or standard input would have to be both image and list.
     """
     every = [*names, *(_read_list(list_file) if list_file else [])]
-    found = list(dict.fromkeys(path for name in every for path in _expand(name)))
-    if not found:
+    if list_file == STDIN and STDIN in every:
+        raise OperatorError(
+            "Standard input cannot be both an image and the list of names.",
+            "Save one of them to a file, and name that.",
+        )
+    given = [list(_expand(name)) for name in every]
+    if not any(given):
         raise OperatorError(
             f"There are no images in {', '.join(every)}." if every else "No images are named.",
             "Name files, folders or patterns. From folders, files are taken by their suffix: "
             f"{' '.join(SUFFIXES)}.",
         )
-    return found
+    pairs = zip(every, given, strict=True)
+    return list(dict.fromkeys(path for name, paths in pairs for path in paths or [name]))
 
 
 def _expand(name: str) -> Iterator[str]:

@@ -76,6 +76,20 @@ def test_nothing(folder: Path, names: list[str]) -> None:
         find_inputs(names)
 
 
+def test_nothing_beside_something_stands_for_itself(folder: Path) -> None:
+    (folder / "empty").mkdir()
+    names = ["*.gif", "z.jpg", "empty"]
+    assert find_inputs(names) == names
+
+
+@pytest.mark.parametrize("names", [["-"], []])
+def test_standard_input_is_one_thing(monkeypatch: pytest.MonkeyPatch, names: list[str]) -> None:
+    listed = b"x.jpg\n" if names else b"x.jpg\n-\n"
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(listed)))
+    with pytest.raises(OperatorError, match="both an image and the list"):
+        find_inputs(names, "-")
+
+
 @pytest.mark.parametrize("name", ODD)
 def test_odd_names(tmp_path: Path, name: str) -> None:
     path = tmp_path / name

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.azure.invoking.resume import finished_files
+from scripts.azure.invoking.resume import finished_files, tidy
 from scripts.errors import OperatorError
 
 GOOD = json.dumps({"file": "a\nb.jpg", "level": "low"})
@@ -13,26 +13,47 @@ OTHER = json.dumps({"file": "写真.jpg", "level": "low"})
 FAILED = json.dumps({"file": "c.jpg", "error": {"code": "x", "message": "y"}})
 
 
+LATER = json.dumps({"file": "c.jpg", "error": {"code": "x", "message": "later"}})
+DONE = json.dumps({"file": "c.jpg", "level": "low"})
+
+
 @pytest.mark.parametrize(
     ("content", "kept"),
     [
         ("", []),
-        (f"{GOOD}\n{FAILED}\n{OTHER}\n", [GOOD, OTHER]),
+        (f"{GOOD}\n{FAILED}\n{OTHER}\n", [GOOD, FAILED, OTHER]),
         (f"{GOOD}\n{OTHER[:20]}", [GOOD]),
         (f"{GOOD}\n{OTHER}", [GOOD, OTHER]),  # whole, but for its line break
-        (f"{GOOD}\n{GOOD}\n", [GOOD]),
-        (f"{FAILED}\n", []),
+        (f"{FAILED}\n", [FAILED]),
         (OTHER[:5], []),
     ],
 )
-def test_keeps_results_only(tmp_path: Path, content: str, kept: list[str]) -> None:
+def test_what_can_be_read_stays(tmp_path: Path, content: str, kept: list[str]) -> None:
     path = tmp_path / "r.jsonl"
     path.write_text(content)
     path.chmod(0o640)
-    assert finished_files(path) == {json.loads(line)["file"] for line in kept}
+    rows = [json.loads(line) for line in kept]
+    assert finished_files(path) == {row["file"] for row in rows if "error" not in row}
     assert path.read_text() == "".join(line + "\n" for line in kept)
     assert path.stat().st_mode & 0o777 == 0o640
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("lines", "left"),
+    [
+        ([GOOD, FAILED, OTHER], [GOOD, FAILED, OTHER]),
+        ([FAILED, GOOD, DONE], [GOOD, DONE]),
+        ([FAILED, GOOD, LATER], [GOOD, LATER]),
+        ([FAILED, LATER, DONE], [DONE]),
+        ([GOOD, GOOD], [GOOD]),
+    ],
+)
+def test_one_row_for_each(tmp_path: Path, lines: list[str], left: list[str]) -> None:
+    path = tmp_path / "r.jsonl"
+    path.write_text("".join(line + "\n" for line in lines))
+    tidy(path)
+    assert path.read_text() == "".join(line + "\n" for line in left)
 
 
 def test_no_file_yet(tmp_path: Path) -> None:
