@@ -57,6 +57,11 @@ NAMES = {
     "batch": f"{NAME}-mlflow-batch",
     "spark": f"{NAME}-mlflow-spark",
 }
+SAID = {
+    "registered": "Registered",
+    "restored": "Registered before and archived; restored, nothing uploaded",
+    "found": "Already registered, nothing uploaded",
+}
 
 
 def main() -> None:
@@ -85,9 +90,8 @@ def main() -> None:
         if arguments.dry_run:
             _say_what_would_be_done(client, registration, place)
             return
-        version, created = register(client, registration)
-    done = "Registered" if created else "Already registered, nothing uploaded"
-    print(f"{done}: azureml:{name}:{version} in {place}.")
+        version, done = register(client, registration)
+    print(f"{SAID[done]}: azureml:{name}:{version} in {place}.")
 
 
 def _parse() -> argparse.Namespace:
@@ -190,6 +194,11 @@ def _say_what_would_be_done(client: MLClient, registration: Registration, place:
     same = find_same(registered, registration.properties[IDENTITY])
     if same is not None:
         print(f"It is already registered: azureml:{registration.name}:{same.version} in {place}.")
+        return
+    hidden = versions(client, registration.name, archived=True)
+    same = find_same(hidden, registration.properties[IDENTITY])
+    if same is not None:
+        print(f"Would restore azureml:{registration.name}:{same.version}, archived in {place}.")
         return
     size = size_of(registration.folder) / 1e6
     print(f"Would upload {size:.1f} MB as a new version of {registration.name} in {place}.")

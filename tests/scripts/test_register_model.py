@@ -124,6 +124,18 @@ def test_same_content_is_registered_once(cloud: Cloud, own: Path) -> None:
     assert puts(cloud, WEIGHTS_PUT) == uploads
 
 
+def test_an_archived_version_is_restored(cloud: Cloud, own: Path) -> None:
+    succeed(cloud, own)
+    connect(cloud.workspace).models.archive("nsfw-image-detector", "1")
+    assert models(cloud) == []
+    planned = succeed(cloud, own, "--dry-run")
+    assert "Would restore azureml:nsfw-image-detector:1" in planned
+    out = succeed(cloud, own, "--metric", "recall=0.9")
+    assert "archived; restored, nothing uploaded: azureml:nsfw-image-detector:1" in out
+    (model,) = models(cloud)
+    assert (model.version, model.tags["metric.recall"]) == ("1", "0.9")
+
+
 def test_metrics_are_added_to_the_version_that_exists(cloud: Cloud, own: Path) -> None:
     succeed(cloud, own, "--metric", "recall=0.9")
     succeed(cloud, own, "--metric", "recall=0.95", "--metric", "fpr=0.01")

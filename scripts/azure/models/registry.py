@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 IDENTITY = "content_sha256"
 """Property that tells whether a version is the same as what is to be registered."""
 
+Done: TypeAlias = Literal["registered", "restored", "found"]
 ATTEMPTS = 5
 PATH_TAKEN = "Asset paths cannot be updated"
 """How the service says that a version exists and is of other files."""
@@ -44,10 +45,13 @@ class Registration:
     tags: Mapping[str, str]
 
 
-def versions(client: MLClient, name: str) -> list[Any]:
-    """All versions of a model; none where there is no such model yet."""
+def versions(client: MLClient, name: str, *, archived: bool = False) -> list[Any]:
+    """The versions of a model, or those that are archived; none where there is no such model."""
+    from azure.ai.ml.constants import ListViewType
+
+    view = ListViewType.ARCHIVED_ONLY if archived else ListViewType.ACTIVE_ONLY
     try:
-        return list(client.models.list(name=name))
+        return list(client.models.list(name=name, list_view_type=view))
     except ResourceNotFoundError:
         return []
 
@@ -58,26 +62,34 @@ def find_same(registered: list[Any], identity: str) -> Any | None:
     return min(same, key=lambda model: int(model.version), default=None)
 
 
-def register(client: MLClient, registration: Registration) -> tuple[str, bool]:
+def register(client: MLClient, registration: Registration) -> tuple[str, Done]:
     """Register a model, or bring the tags of the version that it already is up to date.
+
+    A version that was archived is restored: its content is wanted again.
 
     Args:
         client: Of a workspace or of a registry.
         registration: What to register.
 
     Returns:
-        The version, and whether it is new.
+        The version, and what was done.
 
     Raises:
         OperatorError: Others register the same name faster than this can.
     """
     for _ in range(ATTEMPTS):
-        existing = find_same(versions(client, registration.name), registration.properties[IDENTITY])
+        name, identity = registration.name, registration.properties[IDENTITY]
+        existing = find_same(versions(client, name), identity)
         if existing is not None:
             _update_tags(client, existing, registration.tags)
-            return str(existing.version), False
+            return str(existing.version), "found"
+        archived = find_same(versions(client, name, archived=True), identity)
+        if archived is not None:
+            client.models.restore(name, archived.version)
+            _update_tags(client, archived, registration.tags)
+            return str(archived.version), "restored"
         try:
-            return str(_create(client, registration).version), True
+            return str(_create(client, registration).version), "registered"
         except HttpResponseError as error:
             if not _is_worth_another_look(error):
                 raise

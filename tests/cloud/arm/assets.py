@@ -116,8 +116,10 @@ def _update_container(store: Store, scope: str, kind: str, asset: str) -> None:
 def _select(versions: list[Resource]) -> list[Resource]:
     """What the request's query asks for, newest first."""
     query = request.args
-    if "listViewType" not in query or query["listViewType"] == "ActiveOnly":
-        versions = [v for v in versions if not v.properties.get("isArchived")]
+    view = query.get("listViewType", "ActiveOnly")
+    if view != "All":
+        wanted_archived = view == "ArchivedOnly"
+        versions = [v for v in versions if bool(v.properties.get("isArchived")) == wanted_archived]
     if "hash" in query:
         wanted = query["hash"]
         versions = [
