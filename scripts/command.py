@@ -79,10 +79,10 @@ def run(main: Callable[[], int | None]) -> None:
     SIGTERM, 129 after SIGHUP.
     """
     raise_when_asked_to_end()
-    # Azure's SDK reports every request and every experimental class through these, and what it is
-    # about to do through loggers with levels of their own.
+    # Azure's SDK reports every request and every experimental class and field through these, and
+    # what it is about to do through loggers with levels of their own.
     logging.disable(logging.INFO)
-    for name in ("azure", "azure.ai.ml._utils._experimental", "msrest", "msal"):
+    for name in ("azure", "azure.ai.ml._schema", "azure.ai.ml._utils", "msrest", "msal"):
         logging.getLogger(name).setLevel(logging.ERROR)
     try:
         sys.exit(main())

@@ -102,6 +102,30 @@ SAID_BY_THE_CONTAINER = (
 
 SAID_BY_AZURE = (
     Cause(
+        "subscription",
+        r"(?i)(?:subscription\b.{0,80}\b(?:disabled|not enabled)|ReadOnlyDisabledSubscription"
+        r"|SubscriptionNotRegistered|MissingSubscriptionRegistration)",
+        "The subscription is disabled, or not registered for Azure ML.",
+        "Have its owner look at it in the portal, under Subscriptions; registering: "
+        "az provider register --namespace Microsoft.MachineLearningServices",
+    ),
+    Cause(
+        "secrets",
+        r"SecretsInjectionError",
+        "Secrets that environment variables refer to could not be fetched.",
+        "Look at the references in `environment_variables` (`${{...}}`), and give the endpoint's "
+        "identity access to them: `Azure Machine Learning Workspace Connection Secrets Reader` on "
+        "the workspace, or `Key Vault Secrets User` on the key vault.",
+    ),
+    Cause(
+        "identity",
+        r"(?i)startup task failed.{0,80}authorization",
+        "The endpoint's identity may not read what the container starts with.",
+        "It needs AcrPull on the registry and Storage Blob Data Reader on the storage account: "
+        "python -m scripts.doctor --online FILE prints what lacks; then wait a few minutes and run "
+        "again.",
+    ),
+    Cause(
         "no capacity",
         r"(?i)(?:allocationfailed|skunotavailable|not have enough capacity|lack of .* capacity"
         r"|region-wide vm capacity|overconstrainedallocation|not enough .*capacity)",

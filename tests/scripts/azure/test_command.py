@@ -24,3 +24,16 @@ def test_an_error_of_the_sdk_is_said_in_plain_words() -> None:
         "Azure did not accept the sign-in: AADSTS7000215: Invalid secret.\n"
         "Run `az login`, or set AZURE_CLIENT_ID, AZURE_TENANT_ID and AZURE_CLIENT_SECRET.\n"
     )
+
+
+def test_what_the_sdk_tells_developers_is_not_said() -> None:
+    script = """
+from pathlib import Path
+from scripts.azure.command import run
+from scripts.azure.deployment.file import read_deployment
+
+run(lambda: print(read_deployment(Path("deployments/kubernetes-cpu.yml")).name))
+"""
+    command = [sys.executable, "-W", "ignore", "-c", script]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("blue\n", "")

@@ -95,6 +95,12 @@ def test_scoring_script(tmp_path: Path, script: str | None, name: str, quoted: s
         ("DeadlineExceeded: the operation timed out", "timeout"),
         ("InternalServerError: x", "service"),
         ("UserScriptImportError: ModuleNotFoundError: No module named 'cv2'", "missing module"),
+        ("SecretsInjectionError: Secret retrieval and injection failed.", "secrets"),
+        ("BadArgument: Startup task failed due to authorization error", "identity"),
+        ("BadArgument: Subscription ID is disabled", "subscription"),
+        ("ReadOnlyDisabledSubscription: The subscription 's' is disabled and therefore marked as "
+         "read only.", "subscription"),
+        ("OutOfQuota: Not enough quota available for X in subscription s", "quota"),
         ("SomethingNew: never seen", "unknown"),
     ],
 )  # fmt: skip
