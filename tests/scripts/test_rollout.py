@@ -293,7 +293,10 @@ def test_what_has_traffic_is_not_changed(cloud: Cloud, client: MLClient, tmp_pat
     assert refused.returncode == 1
     assert f"`green` has 100 % of the traffic, and {other} is not what runs" in refused.stderr
     assert sent(cloud, "PUT", "/deployments/") == puts
-    assert run_script(cloud, *command, same).returncode == 0
+    write_deployment(tmp_path, "green")
+    again = run_script(cloud, *command, same)
+    assert again.returncode == 0, again.stderr
+    assert "green has all traffic already" in again.stdout
 
 
 @pytest.mark.parametrize(
