@@ -34,7 +34,7 @@ Vectors = NDArray[np.float32]
 SEED = 40_000_000
 """Of the pictures drawn; neither the training's nor that of another experiment."""
 BATCH = 64
-SHRINKAGES = (0.1, 0.03, 0.01)
+SHRINKAGES = (None, 0.1, 0.03, 0.01)
 SIZES = (20, 100, 500, 2000)
 
 
@@ -106,7 +106,7 @@ def unit(vectors: Vectors) -> Vectors:
     return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), dtype=np.float32)
 
 
-def _whitened(shrinkage: float) -> Callable[[Vectors], Vectors]:
+def _whitened(shrinkage: float | None) -> Callable[[Vectors], Vectors]:
     def prepare(vectors: Vectors) -> Vectors:
         vectors = vectors.copy()
         whiten(vectors, shrinkage)
@@ -118,7 +118,7 @@ def _whitened(shrinkage: float) -> Callable[[Vectors], Vectors]:
 SPACES: dict[str, Callable[[Vectors], Vectors]] = {
     "as they are": lambda vectors: vectors,
     "centred": lambda vectors: unit(vectors - vectors.mean(axis=0)),
-    **{f"whitened, shrinkage {s}": _whitened(s) for s in SHRINKAGES},
+    **{f"whitened, shrinkage {s or 'as in the component'}": _whitened(s) for s in SHRINKAGES},
 }
 
 
@@ -159,6 +159,12 @@ def judge(originals: Vectors, copies: Vectors) -> tuple[float, float]:
     return recall, float(right[marked].mean()) if marked.any() else float("nan")
 
 
+def _mean(values: NDArray[np.float64]) -> float:
+    """The mean of those that are numbers."""
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if len(known) else float("nan")
+
+
 def judge_component(originals: Vectors, copies: dict[str, Vectors]) -> None:
     """Print recall and precision by kind of copy and by number of pictures; a tenth has a copy."""
     sizes = [size for size in SIZES if size <= len(originals)]
@@ -174,7 +180,7 @@ def judge_component(originals: Vectors, copies: dict[str, Vectors]) -> None:
                 others = np.roll(np.setdiff1d(np.arange(len(originals)), own), -i * size)
                 chosen = originals[np.concatenate([own, others[: size - edited]])]
                 found.append(judge(chosen, made[own]))
-            recall, precision = np.array(found)[:, 0].mean(), np.nanmean(np.array(found)[:, 1])
+            recall, precision = np.array(found)[:, 0].mean(), _mean(np.array(found)[:, 1])
             cells.append(f"{recall:.2f} ({precision:.2f})")
         print(f"| {name} | {' | '.join(cells)} |")
 

@@ -144,7 +144,9 @@ class Summary:
             {label: levels[label,] for label in labels},
             {decision: decisions[decision,] for decision in DECISIONS},
             {code: count for (code,), count in errors.most_common()},
-            tuple(Judge(*each) for each in ((*judge, count) for judge, count in models.most_common())),
+            tuple(
+                Judge(*each) for each in ((*judge, count) for judge, count in models.most_common())
+            ),
         )
 
     @property

@@ -74,7 +74,7 @@ def test_pictures_that_only_share_a_direction_are_no_copies() -> None:
 
 def test_whitening_takes_away_what_all_share() -> None:
     vectors = anisotropic(np.random.default_rng(0), 2000, 16)
-    whiten(vectors, shrinkage=0)
+    whiten(vectors, added=0)
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, rtol=1e-5)
     np.testing.assert_allclose(vectors.mean(axis=0), 0, atol=0.03)
     spread = np.linalg.eigvalsh(np.cov(vectors.T))  # of what went in, from 1 to 1,000
