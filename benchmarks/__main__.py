@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -23,9 +22,9 @@ from typing import TypeAlias
 
 from benchmarks import engines, folder, machine, plot, results, starts
 from benchmarks.forms import LONG, SHORT, Form
+from benchmarks.full_size import HELP, full_size
 from benchmarks.servers import measure as servers
 from scripts.paths import SAMPLES
-from scripts.random_checkpoint import FREEPIK_CONFIG, write_checkpoint
 
 Part: TypeAlias = Callable[[Path, Sequence[Path], Form], dict[str, list[results.Row]]]
 PARTS: dict[str, Part] = {
@@ -73,7 +72,7 @@ def main() -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--long", action="store_true", help="the long form")
-    parser.add_argument("--checkpoint", type=Path, help="default: random weights of full size")
+    parser.add_argument("--checkpoint", type=Path, help=HELP)
     parser.add_argument(
         "--only", type=_parts, default=list(PARTS), help=f"some of {','.join(PARTS)}"
     )
@@ -81,8 +80,7 @@ def main() -> None:
     photos = sorted(SAMPLES.glob("*.jpg"))
     if not photos:
         sys.exit("The benchmarks need the photographs in samples/.")
-    with tempfile.TemporaryDirectory() as name:
-        checkpoint = arguments.checkpoint or write_checkpoint(Path(name), FREEPIK_CONFIG)
+    with full_size(arguments.checkpoint) as checkpoint:
         form = LONG if arguments.long else SHORT
         run(arguments.only, checkpoint, photos, form, results.FOLDER)
 

@@ -24,17 +24,19 @@ import numpy as np
 
 from benchmarks import machine, mixed_images, results
 from benchmarks.forms import SHORT
+from benchmarks.full_size import HELP, full_size
 from benchmarks.results import Row
 from benchmarks.worker import memory_mb
 from nsfw_detector import Detector, Settings
 from nsfw_detector.checkpoint import Checkpoint
 from nsfw_detector.engines import Engine, create_engine
 from nsfw_detector.engines.cpu import fast_float
+from scripts.command import whole_number
+from scripts.folder_run.results_folder import ResultsFolder
+from scripts.folder_run.scoring import score_input
+from scripts.folder_run.shard import Shard
 from scripts.inputs import open_input
 from scripts.paths import SAMPLES
-from scripts.random_checkpoint import FREEPIK_CONFIG, write_checkpoint
-from scripts.results_folder import ResultsFolder
-from scripts.score_folder import score_input
 
 SAMPLE_SECONDS = 0.25
 FOLDER, BARE = "folder", "bare engine"
@@ -94,7 +96,7 @@ def measure(
                 for number in range(1, rounds + 1):
                     memory.doing = FOLDER
                     with closing(ResultsFolder(out / str(number))) as folder:
-                        run = score_input(detector, source, folder, shard=(number, rounds))
+                        run = score_input(detector, source, folder, shard=Shard(number, rounds))
                     memory.doing = BARE
                     bare = _bare(engine, pictures, run.images)
                     rows.append(
@@ -166,14 +168,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--images", type=int, default=1000, help="files (default 1000)")
-    parser.add_argument("--rounds", type=int, default=5, help="turns (default 5)")
-    parser.add_argument("--checkpoint", type=Path, help="default: random weights of full size")
+    parser.add_argument("--images", type=whole_number(1), default=1000, help="files (default 1000)")
+    parser.add_argument("--rounds", type=whole_number(1), default=5, help="turns (default 5)")
+    parser.add_argument("--checkpoint", type=Path, help=HELP)
     parser.add_argument("--out", type=Path, default=results.FOLDER, help="default: %(default)s")
     options = parser.parse_args()
     photos = sorted(SAMPLES.glob("*.jpg"))
-    with tempfile.TemporaryDirectory() as name:
-        checkpoint = options.checkpoint or write_checkpoint(Path(name), FREEPIK_CONFIG)
+    with full_size(options.checkpoint) as checkpoint:
         run(checkpoint, photos, options.images, options.rounds, options.out)
 
 

@@ -18,12 +18,12 @@ import time
 from pathlib import Path
 from typing import Any
 
+from benchmarks.full_size import HELP, full_size
 from nsfw_detector.checkpoint import Checkpoint
 from nsfw_detector.engines.cpu import CPUINFO
 from nsfw_detector.engines.gpu import best_precision, why_no_cuda
 from nsfw_detector.threads import usable_cores
 from scripts.paths import ROOT, SAMPLES
-from scripts.random_checkpoint import FREEPIK_CONFIG, write_checkpoint
 
 DRIVER = Path("/proc/driver/nvidia/version")
 COLUMNS = ("what", "batch_size", "ms", "images_per_s", "tflop_per_s")
@@ -134,7 +134,7 @@ def main() -> None:
         description=(__doc__ or "").split("\n\n")[0],
         epilog="example: python -m benchmarks.gpu --out out/gpu",
     )
-    parser.add_argument("--checkpoint", type=Path, help="default: random weights of full size")
+    parser.add_argument("--checkpoint", type=Path, help=HELP)
     parser.add_argument("--photos", type=Path, default=SAMPLES, help="folder of *.jpg")
     parser.add_argument("--out", type=Path, help="folder to write gpu.csv and gpu.txt to")
     parser.add_argument("--autotune", action="store_true", help="also max-autotune (minutes)")
@@ -144,8 +144,7 @@ def main() -> None:
         return
     if not any(arguments.photos.glob("*.jpg")):
         parser.error(f"no *.jpg in {arguments.photos}")
-    with tempfile.TemporaryDirectory() as folder:
-        checkpoint = arguments.checkpoint or write_checkpoint(Path(folder), FREEPIK_CONFIG)
+    with full_size(arguments.checkpoint) as checkpoint:
         text, table = report(checkpoint, arguments.photos, arguments.autotune)
     print(text)
     writer = csv.DictWriter(sys.stdout, COLUMNS, delimiter="\t")

@@ -10,15 +10,15 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.contenders import CONTENDERS, PIPELINE
+from benchmarks.full_size import HELP, full_size
 from benchmarks.worker import Worker
+from scripts.command import whole_number
 from scripts.paths import SAMPLES
-from scripts.random_checkpoint import FREEPIK_CONFIG, write_checkpoint
 
 PAUSE = 0.05  # threads of the other may still spin for a moment, waiting for more work
 
@@ -53,13 +53,14 @@ def main() -> None:
     )
     parser.add_argument("first", choices=CONTENDERS, metavar="first", help="such as 'ours bf16'")
     parser.add_argument("second", choices=CONTENDERS, metavar="second", nargs="?", default=PIPELINE)
-    parser.add_argument("--checkpoint", type=Path, help="default: random weights of full size")
-    parser.add_argument("--rounds", type=int, default=40, help="timed runs of each (default 40)")
+    parser.add_argument("--checkpoint", type=Path, help=HELP)
+    parser.add_argument(
+        "--rounds", type=whole_number(1), default=40, help="timed runs of each (default 40)"
+    )
     arguments = parser.parse_args()
     names = (arguments.first, arguments.second)
     photos = sorted(SAMPLES.glob("*.jpg"))
-    with tempfile.TemporaryDirectory() as name:
-        checkpoint = arguments.checkpoint or write_checkpoint(Path(name), FREEPIK_CONFIG)
+    with full_size(arguments.checkpoint) as checkpoint:
         first, second, ratio = compare(names, checkpoint, photos, arguments.rounds)
     print(f"{names[0]} {first:.0f} ms, {names[1]} {second:.0f} ms: {ratio:.2f} times as fast")
 

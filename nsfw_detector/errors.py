@@ -71,6 +71,12 @@ class RowsError(DetectorError):
     code = "rows_invalid"
 
 
+class StorageError(DetectorError):
+    """A job's storage fails for so many files that they had better be tried again."""
+
+    code = "storage_unavailable"
+
+
 # --- One image ------------------------------------------------------------------------------------
 
 

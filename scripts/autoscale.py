@@ -33,7 +33,7 @@ from scripts.azure.workspace import (
     find_workspace,
     open_workspace,
 )
-from scripts.command import new_parser
+from scripts.command import new_parser, whole_number
 from scripts.errors import OperatorError
 
 
@@ -88,11 +88,15 @@ def parse() -> argparse.Namespace:
     parser = new_parser(__doc__, changes=True)
     parser.add_argument("endpoint", help="name of the online endpoint")
     parser.add_argument("deployment", help="name of its deployment")
-    parser.add_argument("--min", type=int, default=1, help="fewest instances (default: 1)")
-    parser.add_argument("--max", type=int, default=5, help="most instances (default: 5)")
+    parser.add_argument(
+        "--min", type=whole_number(1, 50), default=1, help="fewest instances (default: 1)"
+    )
+    parser.add_argument(
+        "--max", type=whole_number(1, 50), default=5, help="most instances (default: 5)"
+    )
     parser.add_argument(
         "--busy",
-        type=int,
+        type=whole_number(12, 95),
         default=70,
         metavar="PERCENT",
         help="utilisation of the CPUs (of the GPUs, where there are) that asks for one more "
@@ -101,10 +105,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--remove", action="store_true", help="remove the rules")
     add_workspace_arguments(parser)
     arguments = parser.parse_args()
-    if not 1 <= arguments.min <= arguments.max <= 50:
-        parser.error("--min and --max must be from 1 to 50, --min not above --max")
-    if not 12 <= arguments.busy <= 95:
-        parser.error("--busy must be from 12 to 95")
+    if arguments.min > arguments.max:
+        parser.error("--min must not be above --max")
     return arguments
 
 

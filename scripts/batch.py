@@ -38,8 +38,8 @@ from scripts.azure.batch.watch import Total, watch
 from scripts.azure.command import run
 from scripts.azure.datastore import open_datastore
 from scripts.azure.workspace import add_workspace_arguments, find_workspace, open_workspace
-from scripts.command import new_parser
-from scripts.inputs.blobs import Blob
+from scripts.command import new_parser, whole_number
+from scripts.inputs.blobs.container import Blob
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient
@@ -178,11 +178,11 @@ def parse() -> argparse.Namespace:
         "there yet",
     )
     parser.add_argument(
-        "--instances", type=_positive, metavar="N", help="nodes, in place of the deployment's"
+        "--instances", type=whole_number(1), metavar="N", help="nodes, in place of the deployment's"
     )
     parser.add_argument(
         "--mini-batch-size",
-        type=_positive,
+        type=whole_number(1),
         metavar="N",
         help="files of each call, in place of the deployment's; its time grows with it",
     )
@@ -191,12 +191,6 @@ def parse() -> argparse.Namespace:
     if (options.input is None) == (options.job is None):
         parser.error("give either INPUT or --job")
     return options
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text} is no number above zero")
-    return int(text)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import math
 import os
 import sys
 from collections.abc import Callable
@@ -24,9 +25,49 @@ def new_parser(doc: str | None, *, changes: bool) -> argparse.ArgumentParser:
     )
     if changes:
         parser.add_argument(
-            "-n", "--dry-run", action="store_true", help="say what would be done, and do nothing"
+            "--dry-run", action="store_true", help="say what would be done, and do nothing"
         )
     return parser
+
+
+def whole_number(low: int, high: float = math.inf) -> Callable[[str], int]:
+    """Make the `type` of an argument that is a whole number.
+
+    Args:
+        low: The least that is accepted.
+        high: The most.
+    """
+
+    def read(text: str) -> int:
+        if text.isascii() and text.isdecimal() and low <= int(text) <= high:
+            return int(text)
+        raise argparse.ArgumentTypeError(f"{text} is no whole number {_range(low, high)}")
+
+    return read
+
+
+def number(low: float, high: float = math.inf) -> Callable[[str], float]:
+    """Make the `type` of an argument that is a number, perhaps with a fraction.
+
+    Args:
+        low: The least that is accepted.
+        high: The most.
+    """
+
+    def read(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if math.isfinite(value) and low <= value <= high:
+            return value
+        raise argparse.ArgumentTypeError(f"{text} is no number {_range(low, high)}")
+
+    return read
+
+
+def _range(low: float, high: float) -> str:
+    return f"from {low:g} on" if high == math.inf else f"from {low:g} to {high:g}"
 
 
 def run(main: Callable[[], int | None]) -> None:

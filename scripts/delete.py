@@ -25,7 +25,7 @@ from scripts.azure.workspace import (
     find_workspace,
     open_workspace,
 )
-from scripts.command import new_parser
+from scripts.command import new_parser, number
 from scripts.errors import OperatorError
 
 
@@ -100,7 +100,7 @@ def parse() -> argparse.Namespace:
             help="archive it, too: Azure ML hides versions, it does not erase them",
         )
     parser.add_argument(
-        "--hourly-price", type=float, metavar="PRICE", help="of one machine, to give the sum"
+        "--hourly-price", type=number(0), metavar="PRICE", help="of one machine, to give the sum"
     )
     parser.add_argument("-y", "--yes", action="store_true", help="do not ask")
     add_workspace_arguments(parser)

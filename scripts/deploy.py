@@ -29,7 +29,7 @@ from scripts.azure.deployment.file import (
     pin_versions,
     read_deployment,
 )
-from scripts.azure.deployment.traffic import Traffic, live, set_traffic, shift, show
+from scripts.azure.deployment.traffic import Traffic, as_text, live, set_traffic, shift
 from scripts.azure.waiting import state_of
 from scripts.azure.workspace import add_workspace_arguments, find_workspace, open_workspace
 from scripts.command import new_parser
@@ -60,7 +60,7 @@ def main() -> None:
     if arguments.dry_run:
         say_what_would_be_done(client, deployment, arguments.traffic)
         return
-    bring_up(client, deployment, digest, arguments.samples)
+    bring_up(client, deployment, digest, arguments.images)
     if deployment.is_batch:
         batch_default.set_default(client, deployment, replace=arguments.traffic == 100)
     else:
@@ -79,9 +79,9 @@ def give_traffic(client: MLClient, deployment: DeploymentFile, percent: int | No
     after = plan_traffic(before, deployment.name, percent)
     set_traffic(client, deployment.endpoint, after)
     if after != before:
-        print(f"Traffic: {show(before)} -> {show(after)}")
+        print(f"Traffic: {as_text(before)} -> {as_text(after)}")
     else:
-        print(f"Traffic stays: {show(before)}")
+        print(f"Traffic stays: {as_text(before)}")
     if deployment.name in after:
         print(f"To score photos: python -m scripts.invoke samples --endpoint {deployment.endpoint}")
     else:
@@ -112,9 +112,9 @@ def say_what_would_be_done(
     after = plan_traffic(before, deployment.name, percent)
     print("Would score sample photos.")
     if after != before:
-        print(f"Would set the traffic: {show(before)} -> {show(after)}")
+        print(f"Would set the traffic: {as_text(before)} -> {as_text(after)}")
     else:
-        print(f"Would leave the traffic: {show(before)}")
+        print(f"Would leave the traffic: {as_text(before)}")
 
 
 def parse() -> argparse.Namespace:
@@ -139,7 +139,11 @@ def parse() -> argparse.Namespace:
         "`all` makes it the default",
     )
     parser.add_argument(
-        "--samples", type=Path, default=SAMPLES, help="folder of photos to try it with"
+        "--images",
+        type=Path,
+        default=SAMPLES,
+        metavar="FOLDER",
+        help="to try it with (default: samples/)",
     )
     parser.add_argument("--skip-checks", action="store_true", help="deploy whatever the checks say")
     add_workspace_arguments(parser)

@@ -25,7 +25,7 @@ from pathlib import Path
 from scripts.azure.checks import check_deployment, check_endpoint, check_workspace
 from scripts.azure.checks.document import UnreadableError, is_deployment
 from scripts.azure.command import run
-from scripts.azure.findings import Finding, show
+from scripts.azure.findings import Finding, print_findings
 from scripts.azure.workspace import add_workspace_arguments, connect, find_workspace
 from scripts.command import new_parser
 from scripts.paths import ROOT
@@ -54,7 +54,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.json:
         print(json.dumps([dataclasses.asdict(f) for f in findings], indent=2, ensure_ascii=False))
     else:
-        show(findings)
+        print_findings(findings)
         print(f"\n{summary(findings)}")
     return int(any(finding.severity == "error" for finding in findings))
 

@@ -3,7 +3,7 @@
 Examples:
     python -m scripts.invoke photos/ --endpoint my-endpoint
     python -m scripts.invoke 'photos/**/*.png' --endpoint my-endpoint --deployment green
-    python -m scripts.invoke photos/ --endpoint my-endpoint --output results.jsonl --resume
+    python -m scripts.invoke photos/ --endpoint my-endpoint --out results.jsonl --resume
     python -m scripts.invoke samples/*.jpg --url http://127.0.0.1:5001/score
     find photos -newer last -print0 | python -m scripts.invoke --from-file - --url ...
     curl -s https://... | python -m scripts.invoke - --endpoint my-endpoint
@@ -18,7 +18,6 @@ Exit status: 0 if all were scored; 2 if some rows have errors; 1 if it could not
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import time
 from collections import Counter
@@ -39,7 +38,7 @@ from scripts.azure.invoking.resume import finished_files
 from scripts.azure.invoking.rows import Row
 from scripts.azure.scoring.client import ScoringClient, connect_endpoint
 from scripts.azure.workspace import add_workspace_arguments, find_workspace, open_workspace
-from scripts.command import new_parser
+from scripts.command import new_parser, number, whole_number
 from scripts.errors import OperatorError
 
 WIDEST_NAME = 60
@@ -52,7 +51,7 @@ def main() -> int:
     kind = _format(arguments)
     files = find_inputs(arguments.inputs, arguments.from_file)
     options = {"policy": Policy.load(arguments.policy).model_dump()} if arguments.policy else {}
-    done = finished_files(arguments.output) if arguments.resume else set()
+    done = finished_files(arguments.out) if arguments.resume else set()
     left = [file for file in files if file not in done]
     if done:
         print(f"{len(files) - len(left)} of {len(files)} were done before.", file=sys.stderr)
@@ -61,11 +60,7 @@ def main() -> int:
         rows = in_order(
             FileScorer(client, options, arguments.original), left, arguments.concurrency
         )
-        try:
-            return _write(rows, output, len(left))
-        except BrokenPipeError:  # whoever read this has gone, as `head` does
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return 1
+        return _write(rows, output, len(left))
 
 
 def _write(rows: Iterator[Row], output: Output, total: int) -> int:
@@ -118,14 +113,14 @@ def _client(arguments: argparse.Namespace) -> ScoringClient:
 
 def _format(arguments: argparse.Namespace) -> Format:
     """Choose the format, and refuse to overwrite results."""
-    output: Path | None = arguments.output
+    output: Path | None = arguments.out
     by_suffix: Format = "csv" if output and output.suffix == ".csv" else "jsonl"
     by_place: Format = by_suffix if output or not sys.stdout.isatty() else "table"
     kind: Format = arguments.format or by_place
     if arguments.resume and (output is None or kind != "jsonl"):
         raise OperatorError(
             "--resume needs earlier results, as JSON lines.",
-            "Add --output FILE.jsonl; it need not exist yet.",
+            "Add --out FILE.jsonl; it need not exist yet.",
         )
     if output and output.exists() and not arguments.resume:
         raise OperatorError(
@@ -137,18 +132,18 @@ def _format(arguments: argparse.Namespace) -> Format:
 
 @contextmanager
 def _opened(arguments: argparse.Namespace) -> Iterator[TextIO]:
-    if arguments.output is None:
+    if arguments.out is None:
         yield sys.stdout
         return
     try:
         # Names of files that are not valid text keep their bytes.
-        with arguments.output.open(
+        with arguments.out.open(
             "a", encoding="utf-8", errors="surrogateescape", newline=""
         ) as stream:
             yield stream
     except OSError as error:
         raise OperatorError(
-            f"{arguments.output} cannot be written: {error.strerror}.", "Give another --output."
+            f"{arguments.out} cannot be written: {error.strerror}.", "Give another --out."
         ) from None
 
 
@@ -176,7 +171,7 @@ def _parser() -> argparse.ArgumentParser:
     where.add_argument("--url", help="of a server that asks for no key")
     parser.add_argument("-d", "--deployment", metavar="NAME", help="default: as traffic goes")
     parser.add_argument("--policy", type=Path, metavar="YAML", help="instead of the endpoint's")
-    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="default: stdout")
+    parser.add_argument("-o", "--out", type=Path, metavar="FILE", help="default: stdout")
     parser.add_argument(
         "--format",
         choices=("table", "jsonl", "csv"),
@@ -186,22 +181,24 @@ def _parser() -> argparse.ArgumentParser:
         "--resume", action="store_true", help="skip what has a result in FILE; append the rest"
     )
     parser.add_argument(
-        "--concurrency", type=_positive, default=8, metavar="N", help="requests at once (8)"
+        "--concurrency",
+        type=whole_number(1, 64),
+        default=8,
+        metavar="N",
+        help="requests at once (8)",
     )
     parser.add_argument(
-        "--timeout", type=float, default=60, metavar="S", help="seconds for one image in all (60)"
+        "--timeout",
+        type=number(1),
+        default=60,
+        metavar="S",
+        help="seconds for one image in all (60)",
     )
     parser.add_argument(
         "--original", action="store_true", help="send the files as they are, however large"
     )
     add_workspace_arguments(parser)
     return parser
-
-
-def _positive(text: str) -> int:
-    if not 1 <= (number := int(text)) <= 64:
-        raise argparse.ArgumentTypeError("1 to 64")
-    return number
 
 
 if __name__ == "__main__":

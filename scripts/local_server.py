@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -22,6 +23,9 @@ from scripts.paths import ROOT
 
 START_TIMEOUT = 180.0
 LOG_TAIL_LINES = 30
+PORTS = range(20_000, 32_000)
+KILL_WITH_PARENT = "read _; kill -s KILL -- -$0"
+"""For sh: kills a session when the process that holds the other end of its input is gone."""
 
 
 class ServerStartError(Exception):
@@ -57,14 +61,20 @@ def server_environment(model: Path, extra: Mapping[str, str] | None = None) -> d
 
 
 def free_port() -> int:
-    """A TCP port that nothing listens on at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A TCP port that nothing listens on.
+
+    It is none of those that the system gives to outgoing connections, one of which would else take
+    it before the server does.
+    """
+    while True:
+        port = random.SystemRandom().choice(PORTS)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 class Server:
-    """A context in which a server runs, on loopback, and is ready.
+    """A context in which a server runs, on loopback, and is ready. It ends with this process.
 
     Args:
         command: Its command line, which makes it listen on `port`.
@@ -103,6 +113,9 @@ class Server:
         self._log = tempfile.TemporaryFile(mode="w+", encoding="utf-8", errors="replace")  # noqa: SIM115
 
     def __enter__(self) -> Self:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", self.port)) == 0:  # it would seem to be ready
+                raise ServerStartError(f"Another server listens on port {self.port}.")
         started = time.monotonic()
         self._process = subprocess.Popen(
             self._command,
@@ -112,11 +125,16 @@ class Server:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-        while not self._is_ready():
-            if self._process.poll() is not None or time.monotonic() - started > self._start_timeout:
-                self._stop()
-                raise ServerStartError(f"The server did not start. Its log ends:\n{self.log()}")
-            time.sleep(0.05)
+        self._guard = subprocess.Popen(
+            ["sh", "-c", KILL_WITH_PARENT, str(self._process.pid)],
+            stdin=subprocess.PIPE,
+            start_new_session=True,
+        )
+        try:
+            self._wait(started + self._start_timeout)
+        except BaseException:
+            self._stop()
+            raise
         self.start_seconds = time.monotonic() - started
         return self
 
@@ -136,6 +154,15 @@ class Server:
         written = os.pread(self._log.fileno(), size, 0).decode(errors="replace")
         return "".join(written.splitlines(keepends=True)[-lines:])
 
+    def _wait(self, end: float) -> None:
+        is_ready = False
+        while not is_ready:
+            is_ready = self._is_ready()
+            if self._process.poll() is not None or time.monotonic() > end:
+                raise ServerStartError(f"The server did not start. Its log ends:\n{self.log()}")
+            if not is_ready:
+                time.sleep(0.05)
+
     def _is_ready(self) -> bool:
         try:
             with urllib.request.urlopen(self.health_url, timeout=2) as answer:
@@ -152,6 +179,8 @@ class Server:
             self._process.wait()
         with contextlib.suppress(ProcessLookupError):  # not every server ends its own children
             os.killpg(self._process.pid, signal.SIGKILL)
+        with self._guard:
+            self._guard.kill()
 
 
 class LocalServer(Server):

@@ -23,7 +23,7 @@ from scripts.azure.checks.document import Document
 from scripts.azure.checks.names import check_names
 from scripts.azure.command import run
 from scripts.azure.provisioning.environment import ensure_environment
-from scripts.azure.provisioning.outcome import Outcome, show
+from scripts.azure.provisioning.outcome import Outcome, print_outcomes
 from scripts.azure.provisioning.resource import (
     ensure_batch_endpoint,
     ensure_cluster,
@@ -44,6 +44,13 @@ DEFAULT_FILES = (
     "endpoints/online.yml",
     "endpoints/batch.yml",
 )
+KINDS = (
+    "amlCompute",
+    "environment",
+    "managedOnlineEndpoint",
+    "kubernetesOnlineEndpoint",
+    "batchEndpoint",
+)
 
 
 def main() -> int:
@@ -61,7 +68,7 @@ def main() -> int:
     finally:  # what was made before something failed is worth knowing, too
         if outcomes:
             print(f"\nWorkspace {workspace.name}:")
-            show(outcomes)
+            print_outcomes(outcomes)
     for outcome in outcomes:
         if outcome.kind == "online endpoint" and outcome.state in ("made", "exists"):
             file = "deployments/online-cpu.yml"
@@ -130,15 +137,6 @@ def _ensure(client: MLClient, path: Path, kind: str, arguments: argparse.Namespa
     if kind == "batchEndpoint":
         return ensure_batch_endpoint(client, path, name, dry_run=dry_run)
     return ensure_online_endpoint(client, path, name, dry_run=dry_run)
-
-
-KINDS = (
-    "amlCompute",
-    "environment",
-    "managedOnlineEndpoint",
-    "kubernetesOnlineEndpoint",
-    "batchEndpoint",
-)
 
 
 if __name__ == "__main__":

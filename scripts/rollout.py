@@ -26,7 +26,7 @@ from scripts.azure.deployment.bring_up import bring_up
 from scripts.azure.deployment.endpoints import get_online_endpoint
 from scripts.azure.deployment.file import pin_versions, read_deployment
 from scripts.azure.deployment.smoke import smoke_test
-from scripts.azure.deployment.traffic import live, show
+from scripts.azure.deployment.traffic import as_text, live
 from scripts.azure.rollout.agreement import compare, render, write_report
 from scripts.azure.rollout.metrics import RequestMetrics
 from scripts.azure.rollout.rolling import Rollout, begin, find_way_back, is_done, roll, take_back
@@ -40,7 +40,7 @@ from scripts.azure.workspace import (
     find_workspace,
     open_workspace,
 )
-from scripts.command import new_parser
+from scripts.command import new_parser, number, whole_number
 from scripts.errors import OperatorError
 from scripts.image_files import find_images
 from scripts.paths import SAMPLES
@@ -159,7 +159,7 @@ def go_back(client: MLClient, arguments: argparse.Namespace) -> None:
     healthy = [name for name, state in states.items() if state == "Succeeded"]
     way = find_way_back(endpoint, healthy)
     if arguments.dry_run:
-        print(f"Would set the traffic: {show(live(endpoint))} -> {show(way.before)}")
+        print(f"Would set the traffic: {as_text(live(endpoint))} -> {as_text(way.before)}")
         return
     take_back(client, arguments.endpoint, way)
 
@@ -174,7 +174,7 @@ def say_what_would_be_done(
 ) -> None:
     """Print what a run would change."""
     now = live(get_online_endpoint(client, arguments.endpoint))
-    print(f"Traffic now: {show(now)}")
+    print(f"Traffic now: {as_text(now)}")
     if arguments.deploy:
         print(f"Would deploy {arguments.deploy} as {rollout.to}, without traffic.")
     print(
@@ -203,11 +203,11 @@ def parse() -> argparse.Namespace:
         "--steps", type=percentages, default=[10, 50, 100], metavar="10,50,100", help="its shares"
     )
     parser.add_argument(
-        "--minutes-per-step", type=float, default=10, metavar="MINUTES", help="default: 10"
+        "--minutes-per-step", type=number(0), default=10, metavar="MINUTES", help="default: 10"
     )
     parser.add_argument(
         "--mirror",
-        type=mirror_percentage,
+        type=whole_number(1, 50),  # what Azure mirrors
         metavar="PERCENT",
         help="first send it copies of so many requests for one step's time (managed endpoints)",
     )
@@ -216,26 +216,26 @@ def parse() -> argparse.Namespace:
         "--images", type=Path, default=SAMPLES, metavar="FOLDER", help="default: samples/"
     )
     comparison.add_argument(
-        "--min-agreement", type=float, default=98, metavar="PERCENT", help="default: 98"
+        "--min-agreement", type=number(0, 100), default=98, metavar="PERCENT", help="default: 98"
     )
     comparison.add_argument("--report", type=Path, metavar="FILE", help=".md or .json")
     limits = parser.add_argument_group("limits that return the traffic")
     limits.add_argument(
         "--max-errors",
-        type=float,
+        type=number(0, 100),
         default=1,
         metavar="PERCENT",
         help="failed requests above those of the old deployment (default: 1)",
     )
     limits.add_argument(
         "--max-slowdown",
-        type=float,
+        type=number(0),
         default=1.5,
         metavar="TIMES",
         help="latency in multiples of the old deployment's (default: 1.5)",
     )
     limits.add_argument(
-        "--max-p95-ms", type=float, metavar="MS", help="95th percentile, whatever the old one's"
+        "--max-p95-ms", type=number(0), metavar="MS", help="95th percentile, whatever the old one's"
     )
     add_workspace_arguments(parser)
     return parser.parse_args()
@@ -250,13 +250,6 @@ def percentages(text: str) -> list[int]:
     if not steps or steps != sorted(set(steps)) or steps[0] < 1 or steps[-1] > 100:
         raise argparse.ArgumentTypeError(f"{text} is no rising list such as 10,50,100")
     return steps
-
-
-def mirror_percentage(text: str) -> int:
-    """Read a percentage that Azure mirrors: 1 to 50."""
-    if not text.isdigit() or not 1 <= int(text) <= 50:
-        raise argparse.ArgumentTypeError(f"{text} is no number from 1 to 50")
-    return int(text)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from nsfw_detector.checkpoint import Checkpoint
 from nsfw_detector.errors import DetectorError
+from scripts.command import whole_number
 from scripts.fetch_model import resolve_model
 from scripts.local_server import server_command, server_environment
 from scripts.paths import ROOT
@@ -30,7 +31,7 @@ def main() -> None:
         epilog="example: python -m scripts.serve Freepik/nsfw_image_detector",
     )
     parser.add_argument("model", help="model folder, or Hugging Face id such as owner/name")
-    parser.add_argument("--port", type=int, default=5001, help="default: 5001")
+    parser.add_argument("--port", type=whole_number(1, 65535), default=5001, help="default: 5001")
     arguments = parser.parse_args()
     try:
         folder: Path = resolve_model(arguments.model)

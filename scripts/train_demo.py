@@ -32,6 +32,7 @@ from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
 
 from nsfw_detector.torchvision_shim import ensure_importable
+from scripts.command import whole_number
 from scripts.demo_images import LEVELS, example
 from scripts.image_files import find_images
 from scripts.paths import DEMO, SAMPLES
@@ -351,10 +352,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         epilog="example:\n" + example_text,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--steps", type=int, default=3000, help="batches (default: %(default)s)")
+    parser.add_argument(
+        "--steps", type=whole_number(1), default=3000, help="batches (default: %(default)s)"
+    )
     parser.add_argument("--seed", type=int, default=1, help="default: %(default)s")
     parser.add_argument(
-        "--held-out", type=int, default=1000, help="pictures to measure on (default: %(default)s)"
+        "--held-out",
+        type=whole_number(1),
+        default=1000,
+        help="pictures to measure on (default: %(default)s)",
     )
     parser.add_argument(
         "--measure", action="store_true", help="only measure what is in --out, and write its card"

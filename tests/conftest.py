@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from nsfw_detector import Detector, Settings
 from scripts.local_server import LocalServer
 from scripts.paths import DEMO, SAMPLES
 from tests.checkpoints import FREEPIK_CONFIG, tiny_config, write_checkpoint
-from tests.cloud.fixtures import cloud, cloud_machinery
+from tests.cloud.fixtures import blob_storage, cloud, cloud_machinery
 
-__all__ = ["cloud", "cloud_machinery"]
+__all__ = ["blob_storage", "cloud", "cloud_machinery"]
+
+# The same examples each time, so that what fails was changed; and no limits of time.
+hypothesis.settings.register_profile("tests", derandomize=True, deadline=None)
+hypothesis.settings.load_profile("tests")
+
+# Who ends the tests (CI at its limit) lets them end what they have started, as with Ctrl-C.
+signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

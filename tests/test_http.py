@@ -278,13 +278,13 @@ def check(answer: Any) -> None:
     json.loads(answer.body.decode("ascii"), parse_constant=refuse_constant)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(requests)
 def test_any_json_is_answered(value: dict) -> None:
     check(send(json.dumps(value).encode()))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(bodies, content_types)
 def test_any_body_is_answered(body: bytes, content_type: str) -> None:
     check(send(body, content_type))

@@ -11,11 +11,13 @@ import subprocess
 from collections import Counter
 from functools import partial
 
+import pytest
+
 from scripts.paths import DEMO
 from tests.cloud import names
 from tests.cloud.cloud import Cloud
 from tests.cloud.log import Sent
-from tests.scripts.azure_workspace import start_script
+from tests.scripts.azure_workspace import PATIENT, run_script, start_script
 from tests.test_story import ENDPOINT, FILE, MODEL, deployments, traffic
 
 WRITES = ("PUT", "PATCH", "DELETE")
@@ -23,6 +25,7 @@ MOST_RUNS = 12
 AUTOSCALE = "Microsoft.Insights/autoscalesettings"
 
 
+@pytest.mark.timeout(1200)  # some forty scripts
 def test_killed_at_every_change(cloud: Cloud) -> None:
     assert insist(cloud, "register_model", str(DEMO)) >= 1
     assert list_types(cloud)["models/versions"] == 1
@@ -34,11 +37,9 @@ def test_killed_at_every_change(cloud: Cloud) -> None:
 
     # The code, the deployment and the traffic, at least.
     assert insist(cloud, "deploy", FILE, "--endpoint", ENDPOINT) >= 3
-    green = start_script(
-        cloud, "scripts.deploy", FILE, "--endpoint", ENDPOINT, "--deployment", "green"
-    )
-    said, error = green.communicate(timeout=300)
-    assert green.returncode == 0, said + error
+    green = ["--endpoint", ENDPOINT, "--deployment", "green"]
+    done = run_script(cloud, "scripts.deploy", FILE, *green)
+    assert done.returncode == 0, done.stdout + done.stderr
     assert deployments(cloud) == dict.fromkeys(("blue", "green"), f"{MODEL}/versions/1")
     assert traffic(cloud) == {"blue": 100}
     made = list_types(cloud)
@@ -48,7 +49,7 @@ def test_killed_at_every_change(cloud: Cloud) -> None:
     assert insist(cloud, "autoscale", ENDPOINT, "blue", "--max", "3") == 1
     assert list_types(cloud)[AUTOSCALE] == 1
 
-    quick = ["--minutes-per-step", "0"]
+    quick = ["--minutes-per-step", "0", *PATIENT]
     assert insist(cloud, "rollout", ENDPOINT, "--to", "green", *quick) == 4  # three steps, the end
     assert traffic(cloud) == {"green": 100}
     assert insist(cloud, "rollout", ENDPOINT, "--back") == 1
@@ -70,10 +71,10 @@ def insist(cloud: Cloud, script: str, *arguments: str) -> int:
     """
     died_at: set[str] = set()
     for killed in range(MOST_RUNS):
-        process = start_script(cloud, f"scripts.{script}", *arguments)
-        cloud.state.log.listener = partial(kill_at_change, process, died_at)
-        said, error = process.communicate(timeout=300)
-        cloud.state.log.listener = None
+        with start_script(cloud, f"scripts.{script}", *arguments) as process:
+            cloud.state.log.listener = partial(kill_at_change, process, died_at)
+            said, error = process.communicate(timeout=250)
+            cloud.state.log.listener = None
         assert "Traceback" not in error
         if len(died_at) == killed:
             assert process.returncode == 0, said + error

@@ -1,4 +1,4 @@
-"""The real server with a slow model: more than it can do, and clients who go away."""
+"""The real server with a slow engine: more than it can do, and clients who go away."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,28 +20,57 @@ from PIL import Image
 
 from nsfw_detector.telemetry import Statistics
 from scripts.local_server import LocalServer
-from tests.checkpoints import tiny_config, write_checkpoint
 
 TIMEOUT = 3.0
 numbers = itertools.count()
 
+SCORE = """
+import time
+from pathlib import Path
+
+from nsfw_detector.engines.openvino_engine import OpenVINOEngine
+from score import init, run
+
+infer = OpenVINOEngine.infer
+
+
+def infer_slowly(engine, images):
+    time.sleep(0.2 * len(images))
+    Path({busy!r}).touch()
+    while not Path({free!r}).exists():
+        time.sleep(0.01)
+    return infer(engine, images)
+
+
+OpenVINOEngine.infer = infer_slowly
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """The server's engine: is `busy` from its first image on, and works while `free` is there."""
+
+    busy: Path
+    free: Path
+
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
-    """One core and a fifteenth of the real model's work: about 0.2 s for an image."""
-    config = tiny_config(
-        model_args={"img_size": 448, "embed_dim": 192, "depth": 12, "num_heads": 3},
-        num_features=192,
-    )
-    config["pretrained_cfg"]["input_size"] = [3, 448, 448]
-    model: Path = write_checkpoint(tmp_path_factory.mktemp("models") / "slow", config)
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
+    folder = tmp_path_factory.mktemp("engine")
+    return Engine(folder / "busy", folder / "free")
+
+
+@pytest.fixture(scope="module")
+def server(engine: Engine, tiny: Path) -> Iterator[LocalServer]:
+    engine.free.touch()
+    script = engine.free.with_name("slow.py")
+    script.write_text(SCORE.format(busy=str(engine.busy), free=str(engine.free)))
     environment = {
         "PRECISION": "fp32",
-        "THREADS": "1",
         "REQUEST_TIMEOUT_MS": str(int(TIMEOUT * 1000)),
         "RESULT_CACHE_SIZE": "1",
     }
-    with LocalServer(model, environment) as running:
+    with LocalServer(tiny, environment, str(script)) as running:
         yield running
 
 
@@ -72,25 +103,17 @@ def wait_for(condition: Callable[[], bool]) -> None:
 def test_overload(server: LocalServer) -> None:
     before = statistics(server)
 
-    def ask(_: int) -> tuple[float, requests.Response]:
-        started = time.monotonic()
-        answer = post(server, image(), image(), image())
-        return time.monotonic() - started, answer
-
     with ThreadPoolExecutor(14) as pool:
-        answers = list(pool.map(ask, range(42)))
-    accepted = [answer for _, answer in answers if answer.status_code == 200]
-    refused = [(seconds, answer) for seconds, answer in answers if answer.status_code == 429]
+        answers = list(pool.map(lambda _: post(server, image(), image(), image()), range(42)))
+    accepted = [answer for answer in answers if answer.status_code == 200]
+    refused = [answer for answer in answers if answer.status_code == 429]
     assert len(accepted) + len(refused) == len(answers)
     assert accepted
     assert refused
     results = [result for answer in accepted for result in answer.json()["results"]]
     failed = [result["error"]["code"] for result in results if "error" in result]
     assert set(failed) <= {"deadline_exceeded"}
-    assert len(failed) <= len(results) / 4, "what is accepted is done, unless the machine falters"
-    seconds = sorted(seconds for seconds, _ in refused)
-    assert seconds[len(seconds) // 2] < TIMEOUT / 4, "refused at once"
-    for _, answer in refused:
+    for answer in refused:
         assert 1 <= int(answer.headers["Retry-After"]) <= TIMEOUT
         assert answer.json()["error"]["code"] == "overloaded"
     after = statistics(server)
@@ -102,22 +125,29 @@ def test_overload(server: LocalServer) -> None:
     assert "level" in result
 
 
-def test_what_a_client_who_has_gone_asked_for_is_not_computed(server: LocalServer) -> None:
+def test_what_a_client_who_has_gone_asked_for_is_not_computed(
+    server: LocalServer, engine: Engine
+) -> None:
     before = statistics(server)
+    engine.free.unlink()
+    engine.busy.unlink()
     with ThreadPoolExecutor(1) as pool:
-        answer = pool.submit(post, server, image(), image())
-        wait_for(lambda: statistics(server)["batches"] > before["batches"])
-        for _ in range(2):
-            with socket.create_connection(("127.0.0.1", server.port)) as connection:
+        answer = pool.submit(post, server, image())
+        wait_for(engine.busy.exists)
+        with ExitStack() as connections:
+            for _ in range(2):
+                connection = socket.create_connection(("127.0.0.1", server.port))
+                connections.enter_context(connection)
                 body = image()
                 head = f"POST /score HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n"
                 connection.sendall(head.encode() + b"Content-Type: image/png\r\n\r\n" + body)
-                time.sleep(0.02)
+            wait_for(lambda: statistics(server)["cache_misses"] == before["cache_misses"] + 3)
+        engine.free.touch()
         assert answer.result().status_code == 200
-    wait_for(lambda: statistics(server)["images"] == before["images"] + 2 + 2)
+    wait_for(lambda: statistics(server)["images"] == before["images"] + 1 + 2)
     after = statistics(server)
     assert after["dropped"] - before["dropped"] == 2
-    assert after["batches"] - before["batches"] == 2
+    assert after["batches"] - before["batches"] == 1
 
 
 def test_a_repeat_is_not_computed_again(server: LocalServer) -> None:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +15,7 @@ import yaml
 
 from benchmarks.update_readme import README, demo_output, part, settings_table
 from nsfw_detector import Policy
-from scripts.local_server import free_port
+from scripts.local_server import Server, free_port
 from scripts.paths import ROOT
 from tests.docs.blocks import check_command
 
@@ -34,20 +32,8 @@ def serve() -> Iterator[str]:
     """A server started as the README's last `make serve` command starts it; gives its URL."""
     port = free_port()
     command = [sys.executable, "-m", "scripts.serve", "models/demo", "--port", str(port)]
-    process = subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT
-    )
-    url = f"http://127.0.0.1:{port}"
-    for _ in range(600):
-        try:
-            urllib.request.urlopen(url, timeout=2).close()
-            break
-        except (urllib.error.URLError, OSError):
-            assert process.poll() is None, "the server ended"
-            time.sleep(0.1)
-    yield url
-    process.terminate()
-    process.wait(timeout=40)
+    with Server(command, os.environ, port) as server:
+        yield server.url
 
 
 def test_every_shell_command_is_known_and_run() -> None:

@@ -13,11 +13,13 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from nsfw_detector import Detector
+from nsfw_detector.batch import MiniBatches
 from nsfw_detector.batch.rows import schema
 from nsfw_detector.checkpoint import Checkpoint
 from nsfw_detector.results import Detection
@@ -164,16 +166,20 @@ def test_rows_without_image_have_an_error(spark: SparkSession, grade: Any, image
 
 
 @pytest.fixture(scope="session")
-def examples() -> tuple[str, str, str]:
-    """Of docs/spark.md: the code for Spark, that for pandas, and what the latter prints."""
+def examples() -> tuple[str, str, str, str]:
+    """Of docs/spark.md: to score, to read, the code for pandas, and what that prints."""
     text = (ROOT / "docs" / "spark.md").read_text(encoding="utf-8")
-    spark, pandas = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    score, read, pandas = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     (output,) = re.findall(r"^```text\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-    return spark, pandas, output
+    return score, read, pandas, output
 
 
 def test_example_writes_the_table(
-    spark: SparkSession, model: Path, images: Path, tmp_path: Path, examples: tuple[str, str, str]
+    spark: SparkSession,
+    model: Path,
+    images: Path,
+    tmp_path: Path,
+    examples: tuple[str, str, str, str],
 ) -> None:
     places = {"MODEL": model, "IMAGES": images, "RESULTS": tmp_path / "results"}
     code = examples[0]
@@ -194,19 +200,52 @@ def test_example_writes_the_table(
     assert runs_of_the_model(names["table"].where("decision = 'block'")) == 2  # as the text warns
 
 
+@pytest.mark.parametrize("embedding", [False, True])
+def test_it_reads_the_table_of_a_batch_job(
+    spark: SparkSession,
+    images: Path,
+    demo_detector: Detector,
+    tmp_path: Path,
+    examples: tuple[str, str, str, str],
+    embedding: bool,
+) -> None:
+    files = sorted(map(str, images.iterdir()))
+    mini_batches = MiniBatches(demo_detector, tmp_path, images, embedding=embedding)
+    mini_batches.score(files[:4])
+    mini_batches.score(files[4:])
+    expected = pq.read_table(tmp_path).sort_by("path")
+    if not embedding:
+        table = spark.read.parquet(str(tmp_path))
+        assert table.columns == expected.column_names
+        assert table.count() == len(files)
+        assert [row.asDict() for row in table.sort("path").collect()] == expected.to_pylist()
+        return
+    code, n = re.subn(r"^TABLE = .*$", f"TABLE = {str(tmp_path)!r}", examples[1], flags=re.M)
+    assert n == 1
+    names: dict[str, Any] = {"spark": spark}
+    exec(code, names)
+    rows = names["rows"].sort("path").collect()
+    assert names["rows"].count() == len(files)
+    assert [row.asDict() for row in rows] == expected.select(names["rows"].columns).to_pylist()
+    found = names["embeddings"].sort("path").collect()
+    np.testing.assert_array_equal(
+        np.array([row.embedding for row in found]), np.array(expected["embedding"].to_pylist())
+    )
+
+
 def runs_of_the_model(table: DataFrame) -> int:
     return str(table._jdf.queryExecution().executedPlan()).count("ArrowEvalPython")
 
 
 def test_example_for_pandas(
     model: Path,
-    examples: tuple[str, str, str],
+    examples: tuple[str, str, str, str],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(ROOT)
-    exec(examples[1], {"MODEL": str(model)})
-    assert capsys.readouterr().out == examples[2]
+    exec(examples[2], {"MODEL": str(model)})
+    assert capsys.readouterr().out == examples[3]
 
 
 def test_no_rows_no_failure(files: DataFrame, grade: Any) -> None:

@@ -13,13 +13,15 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from scripts.azure.scoring.client import connect_endpoint
 from scripts.azure.scoring.scored import Scored
 from scripts.azure.workspace import connect
 from scripts.paths import DEMO, SAMPLES
 from tests.cloud.arm.paths import WORKSPACE_ID
 from tests.cloud.cloud import Cloud
-from tests.scripts.azure_workspace import run_script
+from tests.scripts.azure_workspace import PATIENT, run_script
 
 ENDPOINT = "contoso-moderation"
 MODEL = "nsfw-image-detector"
@@ -45,6 +47,7 @@ class Operator:
         return said
 
 
+@pytest.mark.timeout(900)  # some twenty scripts
 def test_story(cloud: Cloud, tmp_path: Path) -> None:
     operator = Operator(cloud)
     register(operator, cloud, DEMO, version=1)
@@ -99,7 +102,7 @@ def deploy_blue(operator: Operator, cloud: Cloud) -> None:
 
 def invoke(operator: Operator, cloud: Cloud, results: Path) -> None:
     before = len(cloud.state.traffic.answered)
-    said = operator.run("invoke", "samples", "--endpoint", ENDPOINT, "--output", results)
+    said = operator.run("invoke", "samples", "--endpoint", ENDPOINT, "--out", results)
     assert "9 images in" in said
     assert "7 allow, 1 block, 1 review, 0 errors" in said
     rows = {Path(row["file"]).name: row for row in map(json.loads, results.open())}
@@ -131,7 +134,9 @@ def deploy_optimised_as_green(operator: Operator, cloud: Cloud, folder: Path) ->
 def roll_out(operator: Operator, cloud: Cloud) -> None:
     before = len(cloud.state.traffic.answered)
     with callers(cloud) as answers:
-        said = operator.run("rollout", ENDPOINT, "--to", "green", "--minutes-per-step", "0.1")
+        said = operator.run(
+            "rollout", ENDPOINT, "--to", "green", "--minutes-per-step", "0.1", *PATIENT
+        )
     assert "| same decision, % | 100.0 |" in said
     steps = ["blue 90 %, green 10 %", "blue 50 %, green 50 %", "green 100 %"]
     assert [said.index(f"\n{step}:\n") for step in steps] == sorted(

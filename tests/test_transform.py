@@ -58,7 +58,7 @@ PREPROCESS = st.builds(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(PREPROCESS, SIDE, SIDE)
 @example(preprocess(crop_mode="center", crop_pct=0.875), 301, 200)
 @example(preprocess(crop_mode="center", crop_pct=0.9), 41, 57)

@@ -14,12 +14,8 @@ Example:
 
 from __future__ import annotations
 
-import argparse
-import sys
-import tempfile
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from contextlib import ExitStack
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -30,6 +26,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from benchmarks.contenders import CONTENDERS
+from benchmarks.experiments.arguments import experiment_parser
 from benchmarks.experiments.band import Band
 from benchmarks.experiments.evaluation import (
     Agreement,
@@ -43,14 +40,14 @@ from benchmarks.experiments.evaluation import (
 )
 from benchmarks.experiments.pictures import Picture, draw_pictures, read_pictures
 from benchmarks.experiments.resolution import at_scale
+from benchmarks.full_size import full_size
 from nsfw_detector.checkpoint import Checkpoint
 from nsfw_detector.engines.cpu import fast_float
 from nsfw_detector.engines.openvino_engine import OpenVINOEngine, Precision
 from nsfw_detector.levels import at_least, probabilities
 from nsfw_detector.policy import DECISIONS, Policy
 from nsfw_detector.transform import Transform
-from scripts.paths import DEMO, SAMPLES
-from scripts.random_checkpoint import FREEPIK_CONFIG, write_checkpoint
+from scripts.paths import SAMPLES
 
 SCALES = (1.0, 0.75, 0.5)
 SLIPS = 0.002
@@ -169,24 +166,10 @@ def report(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure and print both tables."""
-    description, example_text = (__doc__ or "").split("Example:\n")
-    parser = argparse.ArgumentParser(
-        description=description,
-        epilog="example:\n" + example_text,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--checkpoint", type=Path, default=DEMO)
+    parser = experiment_parser(__doc__, pictures=4000, rounds=10)
     parser.add_argument("--images", type=Path, help="folder of images (default: drawn pictures)")
-    parser.add_argument("--pictures", type=int, default=4000, help="at most (default: %(default)s)")
-    parser.add_argument("--speed", type=Path, help="default: random weights of full size")
-    parser.add_argument("--rounds", type=int, default=10, help="default: %(default)s")
     options = parser.parse_args(arguments)
-    with ExitStack() as stack:
-        speed = options.speed
-        if speed is None:
-            print("writing random weights ...", file=sys.stderr)
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-            speed = write_checkpoint(folder, FREEPIK_CONFIG)
+    with full_size(options.speed) as speed:
         seconds = measure_speed(speed, options.rounds)
     times = list(seconds.values())
     rows = [

@@ -13,19 +13,15 @@ Example:
 
 from __future__ import annotations
 
-import argparse
-import sys
-import tempfile
 from collections.abc import Sequence
-from contextlib import ExitStack
 from functools import partial
 from itertools import islice
-from pathlib import Path
 
 import numpy as np
 import torch
 from tqdm import tqdm
 
+from benchmarks.experiments.arguments import experiment_parser
 from benchmarks.experiments.evaluation import (
     Agreement,
     Values,
@@ -38,14 +34,13 @@ from benchmarks.experiments.evaluation import (
 )
 from benchmarks.experiments.merging_model import MergingEva02
 from benchmarks.experiments.pictures import draw_pictures
+from benchmarks.full_size import full_size
 from nsfw_detector.checkpoint import Checkpoint, Eva02Spec
 from nsfw_detector.engines.cpu import fast_float
 from nsfw_detector.engines.openvino_engine import OpenVINOEngine, required_spec
 from nsfw_detector.levels import at_least, probabilities
 from nsfw_detector.policy import Policy
 from nsfw_detector.transform import Transform
-from scripts.paths import DEMO
-from scripts.random_checkpoint import FREEPIK_CONFIG, write_checkpoint
 
 SHARES = (0.0, 0.0625, 0.125, 0.25, 0.5, 0.75)
 ENGINE = "the package's engine"
@@ -149,23 +144,10 @@ def speed_table(checkpoint: Checkpoint, rounds: int) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure and print both tables."""
-    description, example_text = (__doc__ or "").split("Example:\n")
-    parser = argparse.ArgumentParser(
-        description=description,
-        epilog="example:\n" + example_text,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--checkpoint", type=Path, default=DEMO)
-    parser.add_argument("--pictures", type=int, default=2000, help="default: %(default)s")
-    parser.add_argument("--speed", type=Path, help="default: random weights of full size")
-    parser.add_argument("--rounds", type=int, default=5, help="default: %(default)s")
+    parser = experiment_parser(__doc__, pictures=2000, rounds=5)
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
-    with ExitStack() as stack:
-        if (speed := options.speed) is None:
-            print("writing random weights ...", file=sys.stderr)
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-            speed = write_checkpoint(folder, FREEPIK_CONFIG)
+    with full_size(options.speed) as speed:
         print(speed_table(Checkpoint.load(speed), options.rounds))
     print("\n" + accuracy_table(Checkpoint.load(options.checkpoint), options.pictures))
 

@@ -23,6 +23,7 @@ import pyarrow.compute
 import pyarrow.csv
 from numpy.typing import NDArray
 
+from components.arguments import whole_number
 from nsfw_detector.batch.read import labels_of, open_rows
 from nsfw_detector.errors import DetectorError
 
@@ -111,11 +112,11 @@ def main() -> None:
     )
     parser.add_argument("--rows", type=Path, required=True, help="folder that `score` wrote to")
     parser.add_argument("--sample", type=Path, required=True, help="folder for the result")
-    parser.add_argument("--budget", type=int, default=200, help="images to draw (default 200)")
+    parser.add_argument(
+        "--budget", type=whole_number(1), default=200, help="images to draw (default 200)"
+    )
     parser.add_argument("--seed", type=int, default=0, help="another one draws anew (default 0)")
     arguments = parser.parse_args()
-    if arguments.budget < 1:
-        parser.error(f"--budget {arguments.budget}: give the number of images, at least 1")
     try:
         rows = open_rows(arguments.rows)
     except DetectorError as error:

@@ -7,7 +7,6 @@ Runs on this machine as well, over a folder:
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
@@ -38,9 +37,11 @@ def init() -> None:
     """Load the model."""
     global mini_batches
     arguments = parse_arguments()
-    os.environ["AZUREML_MODEL_DIR"] = str(arguments.model)
     mini_batches = MiniBatches(
-        Detector.load(), arguments.rows, arguments.images, embedding=arguments.embeddings
+        Detector.load(arguments.model),
+        arguments.rows,
+        arguments.images,
+        embedding=arguments.embeddings,
     )
 
 

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from components.arguments import whole_number
 from nsfw_detector import Detector
 from nsfw_detector.batch import score_files
 from nsfw_detector.batch.paths import relative_path
@@ -107,10 +108,10 @@ def main() -> None:
     parser.add_argument("--rows", type=Path, required=True, help="folder that `embed` wrote to")
     parser.add_argument("--model", type=Path, required=True, help="the model that embedded them")
     parser.add_argument("--matches", type=Path, required=True, help="folder for the result")
-    parser.add_argument("--k", type=int, default=10, help="images for each query (default 10)")
+    parser.add_argument(
+        "--k", type=whole_number(1), default=10, help="images for each query (default 10)"
+    )
     arguments = parser.parse_args()
-    if arguments.k < 1:
-        parser.error(f"--k {arguments.k}: give the number of images for each query, at least 1")
     try:
         table, searched = search(arguments.queries, arguments.rows, arguments.model, arguments.k)
     except DetectorError as error:

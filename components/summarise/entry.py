@@ -19,6 +19,7 @@ import numpy as np
 import pyarrow.dataset
 import pyarrow.parquet as pq
 
+from components.arguments import whole_number
 from components.summarise.plots import BINS, histograms
 from components.summarise.report import Report
 from components.summarise.thresholds import Thresholds
@@ -87,7 +88,10 @@ def main() -> None:
     parser.add_argument("--report", type=Path, required=True, help="folder for the result")
     parser.add_argument("--images", type=Path, help="the images, for thumbnails")
     parser.add_argument(
-        "--thumbnails", type=int, default=0, help="of the most severe images, blurred (default 0)"
+        "--thumbnails",
+        type=whole_number(0),
+        default=0,
+        help="of the most severe images, blurred (default 0)",
     )
     parser.add_argument(
         "--policy",

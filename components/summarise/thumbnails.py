@@ -83,7 +83,7 @@ def read_picture(
 
     Args:
         path: The file.
-        frame: Of an animation, which frame; None is the first.
+        frame: Of an animation or a video, which frame; None is the first.
         seconds: Of a video, when the frame is shown; None: it is none.
         settings: Limits, and how many frames were sampled.
 
@@ -96,7 +96,7 @@ def read_picture(
         if seconds is not None:
             with closing(sample_frames(file, settings.max_video_frames, limits)) as sampled:
                 for shown in sampled:
-                    if abs(shown.seconds - seconds) < SAME_MOMENT:
+                    if shown.index == frame and abs(shown.seconds - seconds) < SAME_MOMENT:
                         return Image.fromarray(shown.pixels)
         else:
             # One byte more than allowed tells that it is too large, without reading it all.

@@ -13,7 +13,7 @@ from nsfw_detector.batch.paths import relative_path
 from nsfw_detector.batch.rows import to_json, to_table
 from nsfw_detector.batch.scoring import score_files
 from nsfw_detector.detector import Detector
-from nsfw_detector.errors import DetectorError
+from nsfw_detector.errors import DetectorError, ImageUnavailableError, StorageError
 
 logger = logging.getLogger(__name__)
 
@@ -65,9 +65,19 @@ class MiniBatches:
         Returns:
             One line of JSON for each file, in order: the job counts each as a success. A file that
             cannot be scored has its error in its row, and never fails its mini-batch.
+
+        Raises:
+            StorageError: Most of the files could not be fetched. Nothing is written, so that the
+                job tries the mini-batch again.
         """
         started = time.perf_counter()
         scores = list(score_files(self._detector, files, embedding=self._embedding))
+        failed = sum(isinstance(score.result, ImageUnavailableError) for score in scores)
+        if failed > len(files) / 2:
+            raise StorageError(
+                f"{failed} of {len(files)} files could not be fetched: the storage or its mount "
+                "fails. Nothing is written for this mini-batch, which the job tries again."
+            )
         paths = [relative_path(file, self._root) for file in files]
         if self._output is not None:
             size = self._detector.embedding_size if self._embedding else None

@@ -130,7 +130,7 @@ def read_embeddings(folder: Path) -> Embeddings:
     if "embedding" not in rows.schema.names:
         raise RowsError(
             f"The rows in {folder} have no embeddings. Score with the component `embed`, with "
-            "BATCH_EMBEDDINGS=true, or with `score_folder.py --embeddings`."
+            "BATCH_EMBEDDINGS=true, or with `python -m scripts.score_folder --embeddings`."
         )
     is_scored = pc.field("error_code").is_null()
     about = rows.to_table(["path", "width", "height"], filter=is_scored)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from collections import deque
@@ -11,11 +12,29 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import BinaryIO, Self
 
-from nsfw_detector.batch.video import HEAD_BYTES, is_video, sample_frames
+from nsfw_detector.batch.video import HEAD_BYTES, VIDEO_FORMATS, is_video, sample_frames
 from nsfw_detector.detector import Detector, severity
-from nsfw_detector.errors import DetectorError, ImageNotFoundError
+from nsfw_detector.errors import (
+    DetectorError,
+    ImageFormatError,
+    ImageNotFoundError,
+    ImageUnavailableError,
+)
 from nsfw_detector.images import ImageLimits
 from nsfw_detector.results import Detection, Result
+
+PAUSES = (0.5, 2.0)
+"""Seconds before a file is tried again whose storage fails."""
+_OF_ONE_FILE = {
+    errno.ENOENT,
+    errno.EACCES,
+    errno.EPERM,
+    errno.ENAMETOOLONG,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.ELOOP,
+}
+"""What is wrong with the file, and stays so; all else is wrong with where it is stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +44,8 @@ class Item:
     Attributes:
         name: Under which its score is given.
         open: Opens it for reading, seekable; called in the thread that scores it. An `OSError` or
-            a `DetectorError`, then or from reading, becomes its result.
+            a `DetectorError`, then or from reading, becomes its result; an `OSError` of the storage
+            only after a few more tries.
     """
 
     name: str
@@ -104,6 +124,20 @@ def score_items(
 
 
 def _score_item(detector: Detector, item: Item, embedding: bool) -> Result:
+    for pause in (*PAUSES, None):
+        try:
+            return _score_file(detector, item, embedding)
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            if error.errno in _OF_ONE_FILE:
+                return ImageNotFoundError(f"The file cannot be read: {reason}.")
+            if pause is None:
+                break
+            time.sleep(pause)
+    return ImageUnavailableError(f"The storage failed, several times: {reason}.")
+
+
+def _score_file(detector: Detector, item: Item, embedding: bool) -> Result:
     source: bytes | DetectorError
     try:
         with item.open() as file:
@@ -115,9 +149,9 @@ def _score_item(detector: Detector, item: Item, embedding: bool) -> Result:
             source = file.read(detector.settings.max_image_bytes + 1)
     except DetectorError as error:
         source = error
-    except OSError as error:
-        source = ImageNotFoundError(f"The file cannot be read: {error.strerror}.")
     (result,) = detector.detect([source], embedding=embedding)
+    if isinstance(result, ImageFormatError) and source is not result:
+        return ImageFormatError(f"{result.message} Of videos, {VIDEO_FORMATS} are read.")
     return result
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from azure.core.exceptions import ResourceNotFoundError
 
 from scripts.errors import OperatorError
-from scripts.inputs.blobs import Blobs, open_container
+from scripts.inputs.blobs.container import Blobs, open_container
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient

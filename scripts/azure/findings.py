@@ -27,7 +27,7 @@ class Finding:
     how: str = ""
 
 
-def show(findings: Iterable[Finding]) -> None:
+def print_findings(findings: Iterable[Finding]) -> None:
     """Print findings, errors last, so that they are what one sees."""
     order = ("ok", "warning", "error")
     for finding in sorted(findings, key=lambda f: order.index(f.severity)):

@@ -11,7 +11,7 @@ from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 
 from scripts.azure.autoscaling import deployment_id, find_settings, remove_setting
 from scripts.azure.conflicts import WAITS, wait_out
-from scripts.azure.deployment.traffic import live, set_traffic, shift, show
+from scripts.azure.deployment.traffic import as_text, live, set_traffic, shift
 from scripts.azure.waiting import UNDER_WAY, perform, state_of, wait_for
 from scripts.azure.workspace import Workspace
 from scripts.errors import OperatorError
@@ -83,7 +83,7 @@ class Inventory:
         if after != traffic or endpoint.mirror_traffic:
             items.append(
                 Item(
-                    f"traffic: {show(traffic)} -> {show(after)}",
+                    f"traffic: {as_text(traffic)} -> {as_text(after)}",
                     lambda: set_traffic(client, name, after),
                 )
             )
@@ -243,7 +243,8 @@ def _without(traffic: dict[str, int], gone: Sequence[str], endpoint: str) -> dic
             continue
         if set(remaining) <= set(gone):
             raise OperatorError(
-                f"The traffic of `{endpoint}` is {show(traffic)}: nobody would be left to answer.",
+                f"The traffic of `{endpoint}` is {as_text(traffic)}: nobody would be left to "
+                "answer.",
                 "Move it first (python -m scripts.rollout), or delete the whole endpoint by naming "
                 "no deployment.",
             )

@@ -17,12 +17,15 @@ class Input(Protocol):
     Attributes:
         name: Says which files, without any secret.
         read_ahead: Files to fetch ahead of those that keep the engine busy.
+        unlisted: Folders that could not be listed so far, so that files are missing.
     """
 
     @property
     def name(self) -> str: ...  # noqa: D102
     @property
     def read_ahead(self) -> int: ...  # noqa: D102
+    @property
+    def unlisted(self) -> int: ...  # noqa: D102
 
     def items(self) -> Iterator[Item]:
         """List the files, one by one as they are asked for; each under its path in the input."""
@@ -39,7 +42,7 @@ def open_input(text: str, leave_out: Path) -> Input:
         OperatorError: It is neither, or cannot be listed.
     """
     if "://" in text:
-        from scripts.inputs.blobs import open_blobs  # not all have the SDK
+        from scripts.inputs.blobs.container import open_blobs  # not all have the SDK
 
         return open_blobs(text)
     folder = Path(text)

@@ -20,7 +20,8 @@ class Folder:
     Everything in it that is no folder is an item, hidden or not. What must not or cannot be opened
     is an item too, which fails, so that nothing goes missing in silence: pipes, sockets and devices
     (reading them may never end), links to folders (they may lead round in circles), and folders
-    that cannot be listed, under their path with a slash at the end.
+    that cannot be listed, under their path with a slash at the end. (What is missing of the folder
+    itself is only counted.)
 
     Args:
         root: The folder.
@@ -36,6 +37,7 @@ class Folder:
         self.name = path_text(str(root.resolve()))
         self._root = root
         self._left_out = leave_out.stat()
+        self._unlisted: set[str] = set()
         if os.path.samestat(root.stat(), self._left_out):
             raise OperatorError(
                 f"{root} would be both the input and the output.", "Give another folder to --out."
@@ -46,6 +48,11 @@ class Folder:
             raise OperatorError(
                 f"{root} cannot be listed: {error.strerror}.", "Check its permissions."
             ) from None
+
+    @property
+    def unlisted(self) -> int:
+        """Folders, this one and those in it, that could not be listed, or not to their end."""
+        return len(self._unlisted)
 
     def items(self) -> Iterator[Item]:
         """List the files, in the order of the file system: nothing is kept in memory."""
@@ -62,9 +69,12 @@ class Folder:
                             entry.stat(follow_symlinks=False), self._left_out
                         ):
                             pending.append(name + "/")
+                (self._root / folder).stat()  # a listing just ends where the folder is removed
             except OSError as error:
+                self._unlisted.add(folder)
                 what = f"The folder cannot be listed: {error.strerror}."
-                yield Item(path_text(folder), _failing(what))
+                if folder:
+                    yield Item(path_text(folder), _failing(what))
 
 
 def _item(name: str, entry: os.DirEntry[str]) -> Item:

@@ -11,8 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from nsfw_detector import Detector
-from nsfw_detector.batch import MiniBatches
+from nsfw_detector.batch import MiniBatches, scoring
 from nsfw_detector.batch.rows import LABELS_KEY, SCHEMA_VERSION, VERSION_KEY, schema
+from nsfw_detector.errors import StorageError
 from nsfw_detector.results import Detection
 from scripts.paths import DEMO, SAMPLES
 
@@ -71,6 +72,24 @@ def test_a_second_try_overwrites(demo_detector: Detector, images: Path, tmp_path
     mini_batches.score(files(images))
     mini_batches.score(files(images)[::-1])
     assert len(list((tmp_path / "out").iterdir())) == 1
+
+
+def test_of_storage_that_fails_for_most_nothing_is_written(
+    demo_detector: Detector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file in /proc gives EIO here: the memory of this process, from address 0."""
+    monkeypatch.setattr(scoring, "PAUSES", (0.0, 0.0))
+    good, bad = str(SAMPLES / "cat.jpg"), "/proc/self/mem"
+    mini_batches = MiniBatches(demo_detector, tmp_path / "out")
+    for files_ in ([bad], [good, bad, bad]):
+        with pytest.raises(StorageError, match="could not be fetched") as raised:
+            mini_batches.score(files_)
+        assert "/proc" not in raised.value.message
+    assert not (tmp_path / "out").exists()
+    mini_batches.score([good, bad])
+    (part,) = (tmp_path / "out").iterdir()
+    codes = pq.read_table(part)["error_code"].to_pylist()
+    assert codes == [None, "image_unavailable"]
 
 
 def test_embeddings_are_float16_and_nan_where_there_is_none(

@@ -6,16 +6,18 @@ import itertools
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, NoReturn
+from typing import Any, BinaryIO, NoReturn
 
 import numpy as np
 import pytest
 
 from nsfw_detector import Detector
+from nsfw_detector.batch import scoring
 from nsfw_detector.batch.scoring import Item, score_files, score_items
-from nsfw_detector.errors import DetectorError, ImageUnavailableError
+from nsfw_detector.errors import DetectorError, ImageFormatError, ImageUnavailableError
 from nsfw_detector.results import Detection
 from scripts.paths import SAMPLES
+from tests.batch.videos import write_video
 
 
 def test_results_come_in_order_and_equal_the_detector_s(
@@ -83,6 +85,10 @@ def test_items_are_opened_where_they_are_scored(demo_detector: Detector) -> None
     assert threading.current_thread() not in threads
 
 
+OF_ONE_FILE = [errno.ENOENT, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ENOTDIR]
+OF_THE_STORAGE = [errno.EIO, errno.ESTALE, errno.ENOTCONN, errno.EMFILE, errno.ETIMEDOUT]
+
+
 class Breaking(io.RawIOBase):
     """Can be opened, but reading fails."""
 
@@ -99,13 +105,18 @@ class Breaking(io.RawIOBase):
 @pytest.mark.parametrize(
     ("error", "code"),
     [
-        (OSError(errno.EIO, "Input/output error"), "image_not_found"),
+        *((OSError(number, "No."), "image_not_found") for number in OF_ONE_FILE),
+        *((OSError(number, "No."), "image_unavailable") for number in OF_THE_STORAGE),
+        (OSError("without a number"), "image_unavailable"),
         (ImageUnavailableError("No."), "image_unavailable"),
     ],
+    ids=str,
 )
 def test_an_item_that_cannot_be_read_costs_only_itself(
-    demo_detector: Detector, error: Exception, code: str
+    demo_detector: Detector, error: Exception, code: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(scoring, "PAUSES", (0.0, 0.0))
+
     def failing() -> BinaryIO:
         raise error
 
@@ -116,8 +127,51 @@ def test_an_item_that_cannot_be_read_costs_only_itself(
     items = [cat, Item("a", failing), Item("b", breaking), cat]
     results = [score.result for score in score_items(demo_detector, items)]
     assert isinstance(results[0], Detection)
-    assert [r.code for r in results[1:3] if isinstance(r, DetectorError)] == [code, code]
+    for result in results[1:3]:
+        assert isinstance(result, DetectorError)
+        assert result.code == code
+        assert "None" not in result.message
     assert results[3] == results[0]
+
+
+@pytest.mark.parametrize("video", [False, True])
+def test_storage_that_comes_back_costs_nothing(
+    demo_detector: Detector, tmp_path: Path, video: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scoring, "PAUSES", (0.0, 0.0))
+    cat = SAMPLES / "cat.jpg"
+    file = write_video(tmp_path / "x.mp4", [cat]) if video else cat
+    tries = itertools.count(1)
+
+    class Stuttering(io.FileIO):
+        """Fails when it is opened for the first and the second time."""
+
+        reads = 0
+
+        def readinto(self, buffer: Any) -> int:
+            self.reads += 1
+            if self.number < 3 and self.reads > self.number:
+                raise OSError(errno.ESTALE, "Stale file handle")
+            return super().readinto(buffer) or 0
+
+        def __init__(self) -> None:
+            super().__init__(file)
+            self.number = next(tries)
+
+    item = Item("x", lambda: io.BufferedReader(Stuttering(), 1000))
+    (score,) = score_items(demo_detector, [item])
+    assert isinstance(score.result, Detection), score.result
+    assert next(tries) == 4
+
+
+def test_what_is_no_image_is_told_which_videos_are_read(
+    demo_detector: Detector, tmp_path: Path
+) -> None:
+    text = tmp_path / "text.png"
+    text.write_text("no image")
+    (score,) = score_files(demo_detector, [text])
+    assert isinstance(score.result, ImageFormatError)
+    assert "MPEG-TS, WMV" in score.result.message
 
 
 def test_more_can_be_read_ahead(demo_detector: Detector) -> None:

@@ -7,13 +7,13 @@ import io
 import os
 import queue
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.cloud.batch_output import Output
 from tests.cloud.batch_worker import Worker, WorkerError
+from tests.cloud.gate import Gate
 from tests.cloud.storage import Storage
 
 MOUNT = "cap/data-capability/wd"
@@ -37,7 +37,7 @@ class BatchRecipe:
     max_retries: int
     timeout: float
     workers: int
-    seconds: float  # that each mini-batch takes at least
+    may_end: Gate  # of each mini-batch
 
 
 class BatchJobError(Exception):
@@ -115,9 +115,8 @@ class BatchJob:
                         number, files, tries = waiting.get_nowait()
                     except queue.Empty:
                         return
-                    began = time.monotonic()
                     rows = worker.score(files, recipe.timeout)
-                    self.cancelled.wait(recipe.seconds - (time.monotonic() - began))
+                    recipe.may_end.wait(self.cancelled)
                     output.upload()
                     with self._lock:
                         if rows is not None and len(rows) == len(files):

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from tests.cloud.arm import jobs
-from tests.cloud.arm.paths import WORKSPACE_ID
+from tests.cloud.arm.paths import JOBS, RUNS, WORKSPACE_ID
 from tests.cloud.batch_job import BatchJob, BatchJobError, BatchRecipe
 from tests.cloud.resources import Resource
 from tests.cloud.state import State
@@ -46,10 +45,10 @@ def start(
         "settings": {},
         "outputs": {},
     }
-    job = state.store.put(f"{jobs.COLLECTION}/{name}", {}, shown)
+    job = state.store.put(f"{JOBS}/{name}", {}, shown)
     for run, parent in ((name, None), (step_name, name)):
         state.store.put(
-            f"{jobs.RUNS}/{run}",
+            f"{RUNS}/{run}",
             {},
             {"status": "NotStarted", "parent": parent, "outputs": {}, "error": None, "logs": {}},
         )
@@ -62,10 +61,10 @@ def start(
 
 
 def _run(state: State, job: Resource, step_name: str, work: BatchJob) -> None:
-    run, step = (state.store.get(f"{jobs.RUNS}/{name}") for name in (job.name, step_name))
+    run, step = (state.store.get(f"{RUNS}/{name}") for name in (job.name, step_name))
     _show("Running", job, run)
     _show("Queued", step)
-    work.cancelled.wait(state.node_seconds)
+    state.nodes_are_there.wait(work.cancelled)
     final = "Canceled"
     try:
         if not work.cancelled.is_set():
@@ -93,7 +92,7 @@ def _run(state: State, job: Resource, step_name: str, work: BatchJob) -> None:
 
 def cancel(state: State, name: str) -> None:
     """End a job that is under way."""
-    job = state.store.get(f"{jobs.COLLECTION}/{name}")
+    job = state.store.get(f"{JOBS}/{name}")
     work = state.batch_jobs.get(name)
     if work is not None:
         _show("CancelRequested", job)

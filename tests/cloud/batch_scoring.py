@@ -78,7 +78,7 @@ def _recipe(state: State, deployment: Resource, sent: JobRequest, step: str) -> 
         max_retries=retries.max_retries,
         timeout=retries.timeout.total_seconds(),
         workers=nodes * own.max_concurrency_per_instance,
-        seconds=state.mini_batch_seconds,
+        may_end=state.mini_batches_may_end,
     )
 
 

@@ -51,14 +51,13 @@ class Cloud:
         """Everything that was sent so far, to any host, in order."""
         return list(self.state.log.requests)
 
-    @property
-    def operation_seconds(self) -> float:
-        """How long each long-running operation takes, at least."""
-        return self.state.operations.seconds
+    def hold_operations(self) -> None:
+        """Let no long-running operation end, until `release_operations` is called."""
+        self.state.operations.may_end.close()
 
-    @operation_seconds.setter
-    def operation_seconds(self, seconds: float) -> None:
-        self.state.operations.seconds = seconds
+    def release_operations(self) -> None:
+        """Let the operations end that are under way, and those to come."""
+        self.state.operations.may_end.open()
 
     def variables(self) -> dict[str, str]:
         """The environment variables that a client needs: sign-in, workspace, certificates."""

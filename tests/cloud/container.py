@@ -48,12 +48,12 @@ class Container:
         folder: An empty folder for its files.
 
     Attributes:
-        port: Where it listens on loopback.
+        port: Where it listens on loopback, once it is started.
     """
 
     def __init__(self, recipe: Recipe, folder: Path) -> None:
         self.recipe = recipe
-        self.port = free_port()
+        self.port = 0
         self._folder = folder
         self._stack = ExitStack()
         self._final_log: str | None = None
@@ -70,6 +70,7 @@ class Container:
         models = self._folder / "azureml-models" / recipe.model_path
         if recipe.model_uri:
             storage.download(recipe.model_uri, models)
+        self.port = free_port()
         self._server = Server(
             _command(self.port, recipe.script),
             _environment(recipe, code, models, self._folder),

@@ -26,16 +26,26 @@ class Machinery:
 
 
 @pytest.fixture(scope="session")
-def cloud_machinery() -> Iterator[Machinery]:
+def blob_storage() -> Iterator[azurite.Azurite]:
+    """The real blob emulator."""
     program = azurite.find()
     if program is None:
         pytest.skip("Azurite is not installed: run `make azurite` (it needs Node.js).")
-    with tempfile.TemporaryDirectory(prefix="azurite-") as folder:
-        authority, context = certificates.issue(Path(folder))
-        with azurite.run(program, Path(folder) / "data") as blob_store:
-            front = Front(context)
-            yield Machinery(front, blob_store, authority)
-            front.close()
+    with (
+        tempfile.TemporaryDirectory(prefix="azurite-") as folder,
+        azurite.run(program, Path(folder)) as storage,
+    ):
+        yield storage
+
+
+@pytest.fixture(scope="session")
+def cloud_machinery(
+    blob_storage: azurite.Azurite, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Machinery]:
+    authority, context = certificates.issue(tmp_path_factory.mktemp("authority"))
+    front = Front(context)
+    yield Machinery(front, blob_storage, authority)
+    front.close()
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from flask import Response, jsonify
 
 from tests.cloud import names
 from tests.cloud.errors import ArmError
+from tests.cloud.gate import Gate
 from tests.cloud.resources import Resource
 
 POLL_MILLISECONDS = 50
@@ -39,14 +40,13 @@ class Operations:
     """All operations of the stand-in.
 
     Attributes:
-        seconds: How long each takes, at least.
+        may_end: While it is closed, operations go on and on.
     """
 
     def __init__(self, subscription: str) -> None:
-        self.seconds = 0.0
+        self.may_end = Gate()
         self._all: dict[str, Operation] = {}
         self._lock = threading.Lock()
-        self._closing = threading.Event()
         self._url = (
             f"https://{names.MANAGEMENT}/subscriptions/{subscription}/providers"
             f"/Microsoft.MachineLearningServices/locations/{names.REGION}"
@@ -76,7 +76,7 @@ class Operations:
         Raises:
             ArmError: 409.
         """
-        if any(o.scope == scope.lower() and o.status == "InProgress" for o in self.all()):
+        if any(o.scope == scope.lower() for o in self.under_way()):
             raise ArmError(
                 409,
                 "Conflict",
@@ -87,6 +87,10 @@ class Operations:
     def all(self) -> list[Operation]:
         """All operations so far."""
         return list(self._all.values())
+
+    def under_way(self) -> list[Operation]:
+        """Those that have not ended."""
+        return [o for o in self.all() if o.status == "InProgress"]
 
     def get(self, operation_id: str) -> Operation:
         """One operation.
@@ -123,15 +127,15 @@ class Operations:
         return answer
 
     def close(self) -> None:
-        """Wait for what is running; nothing waits for `seconds` any more."""
-        self._closing.set()
+        """Let what is running end, and wait for it."""
+        self.may_end.open()
         for operation in self.all():
             operation.thread.join()
 
     def _run(self, operation: Operation, work: Callable[[], None]) -> None:
         try:
             # The wait comes first: the work's last step shows the resource as finished.
-            self._closing.wait(self.seconds)
+            self.may_end.wait()
             work()
         except ArmError as error:
             operation.error = error.error

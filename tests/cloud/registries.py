@@ -7,7 +7,8 @@ from typing import Any
 from flask import Blueprint, request
 
 from tests.cloud import names, run_history, tokens
-from tests.cloud.arm import assets, batch_endpoints, checks, jobs
+from tests.cloud.arm import assets, batch_endpoints, checks
+from tests.cloud.arm.paths import JOBS
 from tests.cloud.errors import ArmError, not_found
 from tests.cloud.state import REGISTRY, REGISTRY_ID, WORKSPACE, current
 
@@ -45,7 +46,7 @@ def batch_jobs(endpoint: str) -> dict[str, Any]:
         raise ArmError(401, "Unauthorized", "A token for https://ml.azure.com is needed.")
     store = current().store
     name = store.get(f"{batch_endpoints.COLLECTION}/{endpoint}").name
-    found = store.children(jobs.COLLECTION)
+    found = store.children(JOBS)
     return {"value": [j.body() for j in found if j.properties["properties"]["endpoint"] == name]}
 
 

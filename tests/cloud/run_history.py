@@ -7,8 +7,7 @@ from typing import Any
 from flask import Blueprint, request
 
 from tests.cloud.arm import checks
-from tests.cloud.arm.jobs import RUNS
-from tests.cloud.arm.paths import WORKSPACE_ID
+from tests.cloud.arm.paths import RUNS, WORKSPACE_ID
 from tests.cloud.resources import Resource
 from tests.cloud.state import current
 

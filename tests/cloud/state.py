@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 from flask import request
 
 from scripts.azure.workspace import Workspace
+from tests.cloud.gate import Gate
 from tests.cloud.log import Log
 from tests.cloud.operations import Operations
 from tests.cloud.resources import Resource, Store
@@ -62,8 +63,8 @@ class State:
         role_assignments: As ARM shows them; see `arm.authorization.assignment`.
         background: Threads of batch jobs and of mirrored requests.
         batch_jobs: Those under way, by name.
-        node_seconds: How long a batch job waits for a node.
-        mini_batch_seconds: How long each mini-batch takes, at least.
+        nodes_are_there: While it is closed, batch jobs wait for nodes.
+        mini_batches_may_end: While it is closed, they go on and on.
         traffic: What the scoring hosts answered.
         folder: Where deployments are laid out.
     """
@@ -82,8 +83,8 @@ class State:
     role_assignments: list[dict[str, Any]] = field(default_factory=list)
     background: list[threading.Thread] = field(default_factory=list)
     batch_jobs: dict[str, BatchJob] = field(default_factory=dict)
-    node_seconds: float = 0.0
-    mini_batch_seconds: float = 0.0
+    nodes_are_there: Gate = field(default_factory=Gate)
+    mini_batches_may_end: Gate = field(default_factory=Gate)
     traffic: Traffic = field(default_factory=Traffic)
     folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="cloud-")))
 

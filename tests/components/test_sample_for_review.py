@@ -108,7 +108,7 @@ def test_a_budget_of_nothing_is_refused(budget: str, tmp_path: Path) -> None:
     command += ["--sample", str(tmp_path), "--budget", budget]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 2
-    assert "at least 1" in done.stderr
+    assert "no whole number from 1 on" in done.stderr
 
 
 def test_the_doubtful_are_drawn_more_often_than_by_chance() -> None:

@@ -74,4 +74,4 @@ def test_no_matches_are_refused(tmp_path: Path) -> None:
         command += [f"--{name}", str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 2
-    assert "at least 1" in done.stderr
+    assert "no whole number from 1 on" in done.stderr

@@ -15,7 +15,10 @@ from scripts.local_server import Server, ServerStartError, free_port
 from scripts.paths import DEMO, ROOT, SAMPLES
 from tests.environment.buildah import Store, build_flags, missing
 
-pytestmark = pytest.mark.skipif(missing() is not None, reason=str(missing()))
+pytestmark = [
+    pytest.mark.skipif(missing() is not None, reason=str(missing())),
+    pytest.mark.timeout(1200),  # two images are built
+]
 
 BASE = "localhost/base"
 SERVING = "nsfw-image-detector-cpu:latest"

@@ -53,7 +53,7 @@ def test_an_animation_cut_off_anywhere(name: str) -> None:
         survives(data[:end])
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
 @given(st.sampled_from(sorted(FILES)), st.data())
 def test_changed_bytes(name: str, draw: st.DataObject) -> None:
     data = bytearray(FILES[name])
@@ -64,7 +64,7 @@ def test_changed_bytes(name: str, draw: st.DataObject) -> None:
     survives(bytes(data))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.sampled_from(sorted(FILES)), st.binary(max_size=300), st.integers(1, 40))
 def test_garbage_behind_a_signature(name: str, garbage: bytes, kept: int) -> None:
     survives(FILES[name][:kept] + garbage)

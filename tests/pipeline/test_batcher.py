@@ -32,7 +32,7 @@ def batching(
     assert batcher.backlog() == 0
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     marks=st.lists(st.one_of(st.integers(0, 200), st.just(POISON)), max_size=60),
     cancelled=st.sets(st.integers(0, 59)),

@@ -141,7 +141,7 @@ def image(mark: int) -> bytes:
     return b"GIF89a damaged" if mark == DAMAGED else encoded(mark)
 
 
-@checks(max_examples=150, deadline=None)
+@checks(max_examples=150)
 @given(
     questions=st.lists(questions, min_size=1, max_size=12),
     cache_size=st.sampled_from([0, 2, 100]),

@@ -6,7 +6,8 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import yaml
@@ -21,6 +22,8 @@ from scripts.paths import DEMO, ROOT
 from tests.cloud.cloud import Cloud
 
 ENDPOINT = "moderate"
+PATIENT = ("--max-slowdown", "20")
+"""For rollouts that are not about speed: this machine is not quiet."""
 
 
 def register_model(cloud: Cloud, folder: Path = DEMO, name: str = "demo") -> str:
@@ -74,28 +77,48 @@ def put_deployment(client: MLClient, folder: Path, name: str = "blue", **changes
     ensure_deployed(client, deployment)
 
 
-def start_script(cloud: Cloud, *arguments: str) -> subprocess.Popen[str]:
-    """Start `python -m scripts.<...>` as a person would, in the stand-in's Azure."""
-    return subprocess.Popen(
+@contextmanager
+def start_script(cloud: Cloud, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """Start `python -m scripts.<...>` as a person would, in the stand-in's Azure; kill it after."""
+    with subprocess.Popen(
         [sys.executable, "-m", *arguments],
         cwd=ROOT,
         env=cloud.environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-    )
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def run_script(
     cloud: Cloud, *arguments: str, timeout: float = 180
 ) -> subprocess.CompletedProcess[str]:
     """Run a script to its end."""
-    process = start_script(cloud, *arguments)
-    try:
+    with start_script(cloud, *arguments) as process:
         out, error = process.communicate(timeout=timeout)
-    finally:
-        process.kill()
     return subprocess.CompletedProcess(process.args, process.returncode, out, error)
+
+
+def run_script_until(
+    cloud: Cloud, *arguments: str, line: str, then: Callable[[], None]
+) -> subprocess.CompletedProcess[str]:
+    """Run a script to its end; as soon as it has printed a line with a text, do something."""
+    with start_script(cloud, *arguments) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        out = ""
+        for text in process.stdout:
+            out += text
+            if line in text:
+                then()
+                break
+        out += process.stdout.read()
+        error = process.stderr.read()
+    return subprocess.CompletedProcess(process.args, process.wait(), out, error)
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:

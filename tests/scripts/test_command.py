@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import argparse
 import subprocess
 import sys
 
 import pytest
 
+from scripts.command import number, whole_number
 from scripts.paths import ROOT
 
 SCRIPT = """
@@ -51,3 +53,27 @@ def test_reader_that_has_enough() -> None:
     assert process.wait(timeout=60) == 1
     assert process.stderr.read() == b""
     process.stderr.close()
+
+
+@pytest.mark.parametrize(("text", "value"), [("1", 1), ("64", 64), ("07", 7)])
+def test_whole_number(text: str, value: int) -> None:
+    assert whole_number(1, 64)(text) == value
+
+
+@pytest.mark.parametrize("text", ["0", "65", "-1", "abc", "", "1.5", "1_0", " 1", "²"])
+def test_no_whole_number(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError) as raised:
+        whole_number(1, 64)(text)
+    assert str(raised.value) == f"{text} is no whole number from 1 to 64"
+
+
+@pytest.mark.parametrize(("text", "value"), [("0", 0), ("0.5", 0.5), ("1e2", 100)])
+def test_number(text: str, value: float) -> None:
+    assert number(0, 100)(text) == value
+
+
+@pytest.mark.parametrize("text", ["-0.1", "nan", "inf", "abc", ""])
+def test_no_number(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError) as raised:
+        number(0)(text)
+    assert str(raised.value) == f"{text} is no number from 0 on"

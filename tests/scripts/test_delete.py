@@ -12,6 +12,7 @@ from tests.scripts.azure_workspace import (
     furnish,
     put_deployment,
     run_script,
+    run_script_until,
     start_script,
     wait_until,
 )
@@ -32,7 +33,7 @@ def test_the_whole_endpoint_in_order(cloud: Cloud, client: MLClient) -> None:
     assert run_script(cloud, "scripts.autoscale", ENDPOINT, "blue").returncode == 0
     listed = run_script(cloud, "scripts.delete", ENDPOINT, "--dry-run", "--hourly-price", "0.2")
     assert listed.returncode == 0, listed.stderr
-    assert "blue: 3 x Standard_D4as_v4, 2190 instance hours a month" in listed.stdout
+    assert "blue: 3 x Standard_F4s_v2, 2190 instance hours a month" in listed.stdout
     assert "2920 h x 0.2 = 584.00 a month" in listed.stdout
     assert cloud.exists(f"{DEPLOYMENTS}/blue")
 
@@ -68,15 +69,16 @@ def test_one_deployment_gives_its_traffic_to_the_other(cloud: Cloud, client: MLC
 
 def test_killed_and_run_again(cloud: Cloud, client: MLClient) -> None:
     set_traffic(client, ENDPOINT, {"blue": 100})
-    cloud.operation_seconds = 15
-    process = start_script(cloud, "scripts.delete", ENDPOINT, "green", "--yes")
-    wait_until(lambda: any(r.method == "DELETE" for r in cloud.requests))
-    process.kill()
-    process.communicate()
-    cloud.operation_seconds = 0
-    done = run_script(cloud, "scripts.delete", ENDPOINT, "green", "--yes")
+    cloud.hold_operations()
+    with start_script(cloud, "scripts.delete", ENDPOINT, "green", "--yes"):
+        wait_until(lambda: bool(cloud.state.operations.under_way()))
+    waiting = f"{ENDPOINT}/green: Deleting after"
+    done = run_script_until(
+        cloud, "scripts.delete", ENDPOINT, "green", "--yes",
+        line=waiting, then=cloud.release_operations,
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert f"{ENDPOINT}/green: Deleting after" in done.stdout  # it waited for the first run's
+    assert waiting in done.stdout  # for what the first run began
     assert not cloud.exists(f"{DEPLOYMENTS}/green")
     assert sum(r.method == "DELETE" for r in cloud.requests) == 1
 

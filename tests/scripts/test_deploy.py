@@ -17,6 +17,7 @@ from tests.scripts.azure_workspace import (
     furnish,
     register_model,
     run_script,
+    run_script_until,
     sent,
     start_script,
     wait_until,
@@ -177,19 +178,21 @@ def test_the_endpoint_is_being_changed(cloud: Cloud, tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", [signal.SIGKILL, signal.SIGINT])
 def test_interrupted_while_azure_works(cloud: Cloud, tmp_path: Path, kind: signal.Signals) -> None:
     client = furnish(cloud, tmp_path)
-    cloud.operation_seconds = 8
+    cloud.hold_operations()
     command = ["scripts.deploy", str(write_deployment(tmp_path)), "--skip-checks"]
-    first = start_script(cloud, *command)
-    wait_until(lambda: sent(cloud, "PUT", DEPLOYMENT) == 1)
-    wait_until(lambda: sent(cloud, "GET", f"{DEPLOYMENT}blue$") >= 2)
-    first.send_signal(kind)
-    _, error = first.communicate(timeout=30)
+    with start_script(cloud, *command) as first:
+        wait_until(lambda: sent(cloud, "PUT", DEPLOYMENT) == 1)
+        wait_until(lambda: sent(cloud, "GET", f"{DEPLOYMENT}blue$") >= 2)
+        first.send_signal(kind)
+        _, error = first.communicate(timeout=60)
     if kind == signal.SIGINT:
         assert first.returncode == 130
         assert "Azure goes on with deployment blue" in error
         assert "Running it again goes on" in error
 
-    again = run_script(cloud, *command)
+    again = run_script_until(
+        cloud, *command, line="Another run began this", then=cloud.release_operations
+    )
     assert again.returncode == 0, again.stderr
     assert "Another run began this" in again.stdout
     assert sent(cloud, "PUT", DEPLOYMENT) == 1
@@ -198,16 +201,17 @@ def test_interrupted_while_azure_works(cloud: Cloud, tmp_path: Path, kind: signa
 
 def test_a_failure_that_another_run_began_is_explained(cloud: Cloud, tmp_path: Path) -> None:
     furnish(cloud, tmp_path)
-    cloud.operation_seconds = 8
+    cloud.hold_operations()
     cloud.deployment_fails("blue", "ImageBuildFailure", "Image build failed.", "no log")
     command = ["scripts.deploy", str(write_deployment(tmp_path)), "--skip-checks"]
-    first = start_script(cloud, *command)
-    wait_until(lambda: sent(cloud, "PUT", DEPLOYMENT) == 1)
-    first.kill()
-    first.communicate()
+    with start_script(cloud, *command):
+        wait_until(lambda: bool(cloud.state.operations.under_way()))
     note_operation(cloud)
-    again = run_script(cloud, *command)
+    again = run_script_until(
+        cloud, *command, line="Another run began this", then=cloud.release_operations
+    )
     assert again.returncode == 1
+    assert "Another run began this" in again.stdout
     assert "ImageBuildFailure: Image build failed." in again.stderr
     assert "Likely cause (image build)" in again.stderr
 

@@ -88,7 +88,7 @@ class TestFormats:
 
     def test_csv(self, call: Invoke, url: str, photos: list[Path], tmp_path: Path) -> None:
         output = tmp_path / "results.csv"
-        status, out, _ = call("gone.jpg", *photos, "--url", url, "--output", output)
+        status, out, _ = call("gone.jpg", *photos, "--url", url, "--out", output)
         rows = list(csv.DictReader(output.open(newline="")))
         assert (status, out) == (2, "")
         assert [row["file"] for row in rows] == ["gone.jpg", *map(str, photos)]
@@ -221,14 +221,14 @@ class TestResume:
     def test_interrupted_half_way(self, tmp_path: Path, end: signal.Signals) -> None:
         folder, output = many(tmp_path / "in", 400), tmp_path / "out.jsonl"
         with MoodyServer() as server:
-            server.answers = [Answer(seconds=0.02) for _ in range(400)]
+            server.answers = [Answer()] * 100 + [Answer(seconds=600)] * 300
             line = command(folder, "--url", server.url, "-o", output, "--resume")
             first = subprocess.Popen(line, cwd=ROOT, stderr=subprocess.PIPE)
             while not output.exists() or output.read_bytes().count(b"\n") < 60:
                 assert first.poll() is None
                 time.sleep(0.01)
             first.send_signal(end)
-            _, message = first.communicate(timeout=20)
+            _, message = first.communicate(timeout=60)
             if end == signal.SIGINT:
                 assert first.returncode == 130
                 assert b"Stopped" in message

@@ -1,42 +1,19 @@
 from __future__ import annotations
 
-import dataclasses
 import json
 import logging
 import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from nsfw_detector import Detection, Detector, Settings
-from scripts.optimise import Verdict, choose
 from scripts.paths import ROOT
 from tests.checkpoints import random_tensors, tiny_config, write_checkpoint
-
-NO_CHANGE = Verdict(100, 1, 1, 0, 0, 0, 0.005)
-
-
-def verdict(**changes: Any) -> Verdict:
-    return dataclasses.replace(NO_CHANGE, **changes)
-
-
-@pytest.mark.parametrize(
-    ("int8", "chosen"),
-    [
-        (verdict(speedup=3), "int8"),
-        (verdict(speedup=1.5), "bf16"),
-        (verdict(speedup=3, decision_changes=1, decision_changes_bound=0.011), "bf16"),
-        (verdict(speedup=3, decision_changes_bound=0.011), "bf16"),  # too few images to know
-    ],
-)
-def test_int8_must_be_faster_and_pass_the_gate(int8: Verdict, chosen: str) -> None:
-    verdicts = {"fp32": NO_CHANGE, "bf16": verdict(speedup=2), "int8": int8}
-    assert choose(verdicts, tolerance=0.01) == chosen  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +69,7 @@ def test_the_detector_uses_what_was_chosen(optimised: Path, tmp_path: Path) -> N
 def test_a_static_graph_is_written_and_served(images: Path, tmp_path: Path) -> None:
     from nsfw_detector.checkpoint import Checkpoint
     from nsfw_detector.engines.optimised import graph_path
-    from scripts.optimise import model_inputs, quantise
+    from scripts.optimising.calibration import model_inputs, quantise
 
     folder = write_checkpoint(tmp_path / "tiny", tiny_config())
     assert run(folder, images).returncode == 0

@@ -131,7 +131,7 @@ def test_difference_is_told_and_left(cloud: Cloud, tmp_path: Path) -> None:
     ],
 )
 def test_killed_run_is_finished_by_the_next(cloud: Cloud, file: str, path: str) -> None:
-    cloud.operation_seconds = 3
+    cloud.hold_operations()
     process = subprocess.Popen(
         command(file),
         cwd=ROOT,
@@ -145,6 +145,7 @@ def test_killed_run_is_finished_by_the_next(cloud: Cloud, file: str, path: str) 
         time.sleep(0.01)
     process.kill()
     process.wait()
+    cloud.release_operations()
     table(cloud, file)
     (state,) = table(cloud, file).values()
     assert state == "exists"
@@ -154,7 +155,7 @@ def test_killed_run_is_finished_by_the_next(cloud: Cloud, file: str, path: str) 
 
 
 def test_waits_for_what_a_killed_run_began(cloud: Cloud) -> None:
-    cloud.operation_seconds = 300
+    cloud.hold_operations()
     for wait_for in ("PUT", "Creating"):
         process = subprocess.Popen(
             command("endpoints/online.yml"),

@@ -14,6 +14,7 @@ from scripts.azure.deployment.traffic import set_traffic
 from tests.cloud.cloud import Cloud
 from tests.scripts.azure_workspace import (
     ENDPOINT,
+    PATIENT,
     furnish,
     put_deployment,
     register_model,
@@ -23,7 +24,7 @@ from tests.scripts.azure_workspace import (
     write_deployment,
 )
 
-QUICK = ("--minutes-per-step", "0", "--max-slowdown", "20")  # this machine is not quiet
+QUICK = ("--minutes-per-step", "0", *PATIENT)
 
 
 @pytest.fixture
@@ -112,13 +113,12 @@ def test_too_little_agreement_moves_nothing(
 
 
 def test_a_deployment_that_dies_loses_its_traffic(cloud: Cloud, client: MLClient) -> None:
-    process = start_script(
-        cloud, "scripts.rollout", ENDPOINT, "--to", "green", "--minutes-per-step", "0.5"
-    )
-    wait_until(lambda: traffic(client).get("green") == 10)
-    [green] = [i for i in cloud.state.containers if i.endswith("/green")]
-    cloud.state.containers[green].stop()
-    _, error = process.communicate(timeout=120)
+    command = ["scripts.rollout", ENDPOINT, "--to", "green", *PATIENT]
+    with start_script(cloud, *command, "--minutes-per-step", "0.5") as process:
+        wait_until(lambda: traffic(client).get("green") == 10)
+        [green] = [i for i in cloud.state.containers if i.endswith("/green")]
+        cloud.state.containers[green].stop()
+        _, error = process.communicate(timeout=120)
     assert process.returncode == 1
     assert "Breach: " in error
     assert "probes of green failed" in error or "requests to green failed" in error
@@ -127,12 +127,11 @@ def test_a_deployment_that_dies_loses_its_traffic(cloud: Cloud, client: MLClient
 
 
 def test_ctrl_c_returns_the_traffic(cloud: Cloud, client: MLClient) -> None:
-    process = start_script(
-        cloud, "scripts.rollout", ENDPOINT, "--to", "green", "--minutes-per-step", "5"
-    )
-    wait_until(lambda: traffic(client).get("green") == 10)
-    process.send_signal(signal.SIGINT)
-    _, error = process.communicate(timeout=60)
+    command = ["scripts.rollout", ENDPOINT, "--to", "green", *PATIENT]
+    with start_script(cloud, *command, "--minutes-per-step", "5") as process:
+        wait_until(lambda: traffic(client).get("green") == 10)
+        process.send_signal(signal.SIGINT)
+        _, error = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "Traffic is back: blue 100 %" in error
     assert traffic(client) == {"blue": 100}
@@ -140,10 +139,8 @@ def test_ctrl_c_returns_the_traffic(cloud: Cloud, client: MLClient) -> None:
 
 def test_a_killed_rollout_goes_on(cloud: Cloud, client: MLClient) -> None:
     command = ["scripts.rollout", ENDPOINT, "--to", "green"]
-    process = start_script(cloud, *command, "--minutes-per-step", "5")
-    wait_until(lambda: traffic(client).get("green") == 10)
-    process.kill()
-    process.communicate()
+    with start_script(cloud, *command, *PATIENT, "--minutes-per-step", "5"):
+        wait_until(lambda: traffic(client).get("green") == 10)
     assert traffic(client) == {"blue": 90, "green": 10}
 
     other = run_script(cloud, "scripts.rollout", ENDPOINT, "--to", "blue", *QUICK)
@@ -160,13 +157,11 @@ def test_a_killed_rollout_goes_on(cloud: Cloud, client: MLClient) -> None:
 
 
 def test_mirror_before_any_traffic(cloud: Cloud, client: MLClient) -> None:
-    process = start_script(
-        cloud, "scripts.rollout", ENDPOINT, "--to", "green", "--mirror", "20", "--steps", "100",
-        "--minutes-per-step", "0.1",
-    )  # fmt: skip
-    wait_until(lambda: client.online_endpoints.get(ENDPOINT).mirror_traffic == {"green": 20})
-    assert traffic(client) == {"blue": 100}
-    out, error = process.communicate(timeout=120)
+    command = ["scripts.rollout", ENDPOINT, "--to", "green", "--mirror", "20", "--steps", "100"]
+    with start_script(cloud, *command, *PATIENT, "--minutes-per-step", "0.1") as process:
+        wait_until(lambda: client.online_endpoints.get(ENDPOINT).mirror_traffic == {"green": 20})
+        assert traffic(client) == {"blue": 100}
+        out, error = process.communicate(timeout=120)
     assert process.returncode == 0, error
     assert "Copies of green 20 %" in out
     endpoint = client.online_endpoints.get(ENDPOINT)

@@ -3,10 +3,12 @@ from __future__ import annotations
 import json
 import os
 import random
+import resource
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,9 +22,11 @@ from azure.storage.blob import ContainerSasPermissions, generate_container_sas
 from benchmarks import mixed_images
 from nsfw_detector.batch.paths import file_path
 from scripts.errors import OperatorError
-from scripts.inputs import blobs
+from scripts.folder_run.name_set import NameSet
+from scripts.folder_run.results_folder import ResultsFolder
+from scripts.inputs.blobs import container as blob_container
 from scripts.paths import DEMO, ROOT, SAMPLES
-from scripts.score_folder import Stop, main
+from scripts.score_folder import main
 from tests.cloud import azurite
 from tests.scripts.inputs.storage import make_container, network, upload
 
@@ -76,9 +80,31 @@ def rows(out: Path) -> Rows:
     return found
 
 
-def start(source: Path | str, out: Path, *more: str) -> subprocess.Popen[str]:
+SLOWLY = """
+import time
+
+from nsfw_detector.engines.openvino_engine import OpenVINOEngine
+from scripts.azure.command import run
+from scripts.score_folder import main
+
+infer = OpenVINOEngine.infer
+
+
+def infer_slowly(engine, images):
+    time.sleep(0.05 * len(images))
+    return infer(engine, images)
+
+
+OpenVINOEngine.infer = infer_slowly
+run(main)
+"""
+"""The script with time to end it half way: `mixed` takes it a quarter of a minute."""
+
+
+def start(source: Path, out: Path, *more: str, slowly: bool = False) -> subprocess.Popen[str]:
+    script = ["-c", SLOWLY] if slowly else ["-m", "scripts.score_folder"]
     return subprocess.Popen(
-        [sys.executable, "-m", "scripts.score_folder", str(source), "--out", str(out), *more],
+        [sys.executable, *script, str(source), "--out", str(out), *more],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -109,7 +135,7 @@ def test_killed_at_random_and_run_again(
     out = tmp_path / "out"
     for _ in range(4):
         before = len(list(out.glob("part-*.parquet")))
-        process = start(mixed, out, "--part-size", "5")
+        process = start(mixed, out, "--part-size", "5", slowly=True)
         wait_for_parts(process, out, before + rng.randint(1, 4))
         time.sleep(rng.uniform(0, 0.1))
         process.kill()
@@ -133,7 +159,7 @@ def test_it_can_be_stopped(
     mixed: Path, undisturbed: Rows, tmp_path: Path, number: signal.Signals
 ) -> None:
     out = tmp_path / "out"
-    process = start(mixed, out, "--part-size", "40")
+    process = start(mixed, out, "--part-size", "40", slowly=True)
     wait_for_parts(process, out, 1)
     process.send_signal(number)
     answer, log = process.communicate()
@@ -148,18 +174,6 @@ def test_it_can_be_stopped(
     assert f"This run: {len(done)} files" in answer
     assert main([str(mixed), "--out", str(out)]) == 0
     assert rows(out) == undisturbed
-
-
-def test_the_second_ctrl_c_ends_it_at_once() -> None:
-    stop = Stop()
-    before = signal.getsignal(signal.SIGINT)
-    with stop.on_signals():
-        assert stop.signal is None
-        signal.raise_signal(signal.SIGINT)
-        assert stop.signal == signal.SIGINT
-        assert signal.getsignal(signal.SIGINT) == signal.SIG_DFL
-        assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
-    assert signal.getsignal(signal.SIGINT) == before
 
 
 @pytest.fixture
@@ -275,6 +289,67 @@ def test_an_empty_input_is_said(tmp_path: Path) -> None:
         main([str(tmp_path / "in"), "--out", str(tmp_path / "out")])
 
 
+def test_an_empty_shard_is_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "in").mkdir()
+    shutil.copy(SAMPLES / "cat.jpg", tmp_path / "in")
+    for i in (1, 2, 3):
+        command = [str(tmp_path / "in"), "--out", str(tmp_path / str(i)), "--shard", f"{i}/3"]
+        assert main(command) == 0
+    printed = capsys.readouterr().out
+    assert printed.count("This run: 0 files") == 2
+    assert printed.count("This run: 1 files") == 1
+
+
+def test_an_input_that_goes_away_is_said_at_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, out = tmp_path / "in", tmp_path / "out"
+    root.mkdir()
+    for number in range(3000):
+        (root / f"{number:0200}.jpg").touch()
+    done = ResultsFolder.done
+
+    def gone_after(results: ResultsFolder) -> NameSet:
+        def remove() -> None:
+            while not list(out.glob("part-*.parquet")):
+                time.sleep(0.001)
+            shutil.rmtree(root)
+
+        threading.Thread(target=remove).start()
+        return done(results)
+
+    monkeypatch.setattr(ResultsFolder, "done", gone_after)
+    with pytest.raises(OperatorError, match=r"1 folders of .* could not be listed") as raised:
+        main([str(root), "--out", str(out), "--part-size", "5"])
+    assert "goes on from here" in raised.value.remedy
+    assert 5 <= len(rows(out)) < 3000
+    assert (out / "_summary.json").exists()
+
+
+@pytest.mark.parametrize("place", ["a file", "/proc/results"])
+def test_results_that_cannot_be_written_are_said(few: Path, tmp_path: Path, place: str) -> None:
+    (tmp_path / "a file").touch()
+    with pytest.raises(OperatorError, match="cannot be written to: ") as raised:
+        main([str(few), "--out", str(tmp_path / place)])
+    assert "--out" in raised.value.remedy
+
+
+def test_a_disk_that_is_full_is_said(few: Path, tmp_path: Path) -> None:
+    """A limit on the size of files stands in for the end of the disk."""
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "scripts.score_folder", str(few), "--out", str(out)]
+    limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4000, 4000))  # noqa: E731
+    done = subprocess.run(
+        command, cwd=ROOT, preexec_fn=limit, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert f"{out} cannot be written to: File too large." in done.stderr
+    assert not list(out.glob("*.parquet"))
+    assert main([str(few), "--out", str(out)]) == 0
+    assert len(rows(out)) == 3
+
+
 def test_progress_tells_how_many_are_left(
     mixed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -309,7 +384,7 @@ def test_straight_from_blob_storage(
         expiry=datetime.now(UTC) + timedelta(hours=1),
     )
     expected = {path: row for path, row in undisturbed.items() if path in names}
-    monkeypatch.setattr(blobs, "RETRIES", 1)
+    monkeypatch.setattr(blob_container, "RETRIES", 1)
     with network(blob_storage) as net:
         url = f"{net.url}/mixed/uploads/2026"
         # By SAS, with one blob that cannot be fetched ...

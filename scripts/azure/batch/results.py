@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from scripts.inputs.blobs import DOWNLOADS, Blob, Blobs
+from scripts.inputs.blobs.container import DOWNLOADS, Blob, Blobs
 
 SIGNED_SECONDS = 1800.0  # a signature holds an hour, and reading on takes a while
 PIECE = 4 * 1024 * 1024

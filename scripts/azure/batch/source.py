@@ -13,7 +13,8 @@ from azure.core.exceptions import ResourceNotFoundError
 from scripts.azure.checks.upload import uploaded_files
 from scripts.azure.datastore import open_datastore, split_address
 from scripts.errors import OperatorError
-from scripts.inputs.blobs import Blobs, open_blobs, parse
+from scripts.inputs.blobs.address import parse
+from scripts.inputs.blobs.container import Blobs, open_blobs
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient

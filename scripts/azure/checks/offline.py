@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from scripts.azure.checks.code import check_code
+from scripts.azure.checks.concurrency import check_concurrency
 from scripts.azure.checks.document import Check, Document, UnreadableError
 from scripts.azure.checks.endpoint import check_authentication, check_traffic
 from scripts.azure.checks.environment import check_environment
 from scripts.azure.checks.hardware import check_size
-from scripts.azure.checks.load import check_load
-from scripts.azure.checks.loading import check_loading
 from scripts.azure.checks.model import check_model
 from scripts.azure.checks.names import check_names
 from scripts.azure.checks.pipeline import check_pipeline
@@ -19,15 +18,16 @@ from scripts.azure.checks.privacy import check_privacy
 from scripts.azure.checks.probes import check_probes
 from scripts.azure.checks.ranges import check_ranges
 from scripts.azure.checks.resources import check_resources
+from scripts.azure.checks.sdk_schema import check_sdk_schema
 from scripts.azure.checks.variables import check_variables
 from scripts.azure.findings import Finding
 
 DEPLOYMENT: tuple[Check, ...] = (
-    check_loading,
+    check_sdk_schema,
     check_names,
     check_ranges,
     check_probes,
-    check_load,
+    check_concurrency,
     check_resources,
     check_size,
     check_variables,
@@ -36,8 +36,8 @@ DEPLOYMENT: tuple[Check, ...] = (
     check_model,
     check_environment,
 )
-PIPELINE: tuple[Check, ...] = (check_loading, check_names, check_pipeline)
-ENDPOINT: tuple[Check, ...] = (check_loading, check_names, check_authentication, check_traffic)
+PIPELINE: tuple[Check, ...] = (check_sdk_schema, check_names, check_pipeline)
+ENDPOINT: tuple[Check, ...] = (check_sdk_schema, check_names, check_authentication, check_traffic)
 
 
 def check_deployment(path: Path, replaced: Mapping[str, str] | None = None) -> list[Finding]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def bring_up(
-    client: MLClient, deployment: DeploymentFile, digest: str | None, samples: Path
+    client: MLClient, deployment: DeploymentFile, digest: str | None, images: Path
 ) -> None:
     """Make a deployment and have it score photos; its traffic stays as it is.
 
@@ -25,7 +25,7 @@ def bring_up(
         client: The workspace.
         deployment: As its file describes it, versions pinned.
         digest: Of the weights that should answer, where known.
-        samples: Folder with photos to try it with.
+        images: Folder with photos to try it with.
 
     Raises:
         OperatorError: It did not become healthy, or answers wrongly.
@@ -35,5 +35,5 @@ def bring_up(
     ensure_deployed(client, deployment)
     if not deployment.is_batch:  # a batch deployment answers by a job, which costs a node
         scorer = connect_endpoint(client, deployment.endpoint, deployment.name)
-        smoke_test(scorer, find_images(samples), digest)
+        smoke_test(scorer, find_images(images), digest)
         scorer.close()

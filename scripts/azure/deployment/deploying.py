@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
@@ -11,6 +12,7 @@ from scripts.azure.conflicts import WAITS, wait_out
 from scripts.azure.deployment.failure import operation_error, report_failure
 from scripts.azure.deployment.file import FINGERPRINT_TAG, DeploymentFile, fingerprint
 from scripts.azure.errors import describe
+from scripts.azure.files import staged
 from scripts.azure.waiting import UNDER_WAY, perform, state_of, wait_for
 
 if TYPE_CHECKING:
@@ -105,11 +107,14 @@ def _put(client: MLClient, deployment: DeploymentFile, mark: str, existing: Any,
     duration = "" if deployment.is_batch else "; this takes 5 to 20 minutes"
     print(f"{verb} {what}{duration}.", flush=True)
     operations = _operations(client, deployment)
-    perform(
-        what,
-        lambda: operations.begin_create_or_update(entity),
-        lambda: _state(client, deployment),
-    )
+    with ExitStack() as stack:
+        if deployment.code is not None:
+            entity.code_configuration.code = str(stack.enter_context(staged(deployment.code)))
+        perform(
+            what,
+            lambda: operations.begin_create_or_update(entity),
+            lambda: _state(client, deployment),
+        )
 
 
 def _state(client: MLClient, deployment: DeploymentFile) -> str:

@@ -12,6 +12,8 @@ import yaml
 
 from scripts.azure import yaml_file
 from scripts.azure.assets import find_asset
+from scripts.azure.checks.upload import uploaded_files
+from scripts.azure.files import content_sha256
 from scripts.errors import OperatorError
 
 if TYPE_CHECKING:
@@ -45,6 +47,15 @@ class DeploymentFile:
     def endpoint(self) -> str:
         """Name of its endpoint."""
         return str(self.entity.endpoint_name)
+
+    @property
+    def code(self) -> Path | None:
+        """Folder of its code; None where the code is in Azure already, or there is none."""
+        configuration = self.entity.code_configuration
+        if configuration is None or not configuration.code:
+            return None
+        folder = (self.path.parent / configuration.code).resolve()
+        return folder if folder.is_dir() else None
 
 
 def read_deployment(
@@ -118,18 +129,14 @@ def fingerprint(deployment: DeploymentFile) -> str:
 
     Kept as a tag of the deployment in Azure, so that a second run sees that nothing has changed.
     """
-    from azure.ai.ml._utils._asset_utils import get_ignore_file, get_object_hash
-
     fields = deployment.entity._to_dict()
     tags = {k: v for k, v in (fields.get("tags") or {}).items() if k != FINGERPRINT_TAG}
-    code = deployment.entity.code_configuration
-    if code is not None and code.code:
-        folder = (deployment.path.parent / code.code).resolve()
-        if folder.exists():
-            fields["code_configuration"] = {
-                "scoring_script": code.scoring_script,
-                "hash": get_object_hash(folder, get_ignore_file(folder)),
-            }
+    folder = deployment.code
+    if folder is not None:
+        fields["code_configuration"] = {
+            "scoring_script": deployment.entity.code_configuration.scoring_script,
+            "sha256": content_sha256(folder, uploaded_files(folder)),
+        }
     text = json.dumps({**fields, "tags": tags}, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from scripts.azure import checks
 from scripts.azure.deployment.file import DeploymentFile
-from scripts.azure.findings import show
+from scripts.azure.findings import print_findings
 from scripts.azure.workspace import Workspace
 from scripts.errors import OperatorError
 
@@ -23,7 +23,7 @@ def check(client: MLClient, workspace: Workspace, deployment: DeploymentFile) ->
     path, replaced = deployment.path, deployment.replaced
     findings = checks.check_deployment(path, replaced)
     findings += checks.check_workspace(client, workspace, path, replaced)
-    show(f for f in findings if f.severity != "ok")
+    print_findings(f for f in findings if f.severity != "ok")
     if errors := sum(f.severity == "error" for f in findings):
         raise OperatorError(
             f"Things to mend before deploying: {errors}.",

@@ -22,7 +22,7 @@ def live(endpoint: Any) -> Traffic:
     return {name: percent for name, percent in (endpoint.traffic or {}).items() if percent}
 
 
-def show(traffic: Mapping[str, int]) -> str:
+def as_text(traffic: Mapping[str, int]) -> str:
     """Traffic as a person reads it."""
     return ", ".join(f"{name} {percent} %" for name, percent in sorted(traffic.items())) or "none"
 

@@ -38,7 +38,7 @@ def finished_files(path: Path) -> set[str]:
             if not cut_off:
                 raise OperatorError(
                     f"Line {number} of {path} is not a result of this script.",
-                    "Give --output another name, or mend the file.",
+                    "Give --out another name, or mend the file.",
                 ) from None
     _replace(path, "".join(kept.values()))
     return set(kept)

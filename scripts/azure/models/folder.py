@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -13,6 +9,7 @@ from pydantic import ValidationError
 from nsfw_detector.checkpoint import Checkpoint
 from nsfw_detector.checkpoint.checkpoint import CONFIG, WEIGHTS
 from nsfw_detector.engines.optimised import FOLDER, MANIFEST, Manifest, graph_path
+from scripts.azure import files
 from scripts.azure.models.card import CARD
 
 
@@ -37,13 +34,13 @@ def stage(checkpoint: Checkpoint, folder: Path, *, optimised: bool) -> None:
         folder: Is made.
         optimised: Whether the optimised engine goes with it.
     """
-    files = [checkpoint.folder / CONFIG, checkpoint.folder / WEIGHTS]
+    sources = [checkpoint.folder / CONFIG, checkpoint.folder / WEIGHTS]
     if optimised:
         graph = graph_path(checkpoint.folder)
-        files.append(checkpoint.folder / FOLDER / MANIFEST)
-        files += [path for path in (graph, graph.with_suffix(".bin")) if path.is_file()]
-    for file in files:
-        _link(file, folder / file.relative_to(checkpoint.folder))
+        sources.append(checkpoint.folder / FOLDER / MANIFEST)
+        sources += [path for path in (graph, graph.with_suffix(".bin")) if path.is_file()]
+    for source in sources:
+        files.link(source, folder / source.relative_to(checkpoint.folder))
 
 
 def content_sha256(folder: Path) -> str:
@@ -52,24 +49,5 @@ def content_sha256(folder: Path) -> str:
     The card describes the model and is no part of it: a metric that is added later makes no new
     model.
     """
-    total = hashlib.sha256()
-    for name, path in _files(folder):
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        total.update(f"{name}\0{digest}\n".encode())
-    return total.hexdigest()
-
-
-def _files(folder: Path) -> Iterator[tuple[str, Path]]:
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and path != folder / CARD:
-            yield path.relative_to(folder).as_posix(), path
-
-
-def _link(source: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    source = source.resolve()  # the hub's cache keeps links
-    try:
-        os.link(source, target)
-    except OSError:  # another file system, or one without hard links
-        shutil.copyfile(source, target)
+    paths = [p for p in sorted(folder.rglob("*")) if p.is_file() and p != folder / CARD]
+    return files.content_sha256(folder, (p.relative_to(folder).as_posix() for p in paths))

@@ -77,7 +77,7 @@ def ensure_environment(client: MLClient, path: Path, *, dry_run: bool) -> Outcom
             with quiet_uploads():
                 client.environments.create_or_update(environment)
         except ResourceExistsError:
-            # Somebody else took the version; or an upload had broken off, as `model_registry` says.
+            # Somebody else took the version; or an upload had broken off (see models/registry.py).
             continue
         return Outcome("environment", name, "made", why)
     raise OperatorError(f"{path.name} could not be registered.", "Run it again.")

@@ -26,7 +26,7 @@ class Outcome:
     detail: str = ""
 
 
-def show(outcomes: Iterable[Outcome]) -> None:
+def print_outcomes(outcomes: Iterable[Outcome]) -> None:
     """Print outcomes as a table."""
     rows = [("kind", "name", "state", ""), *(astuple(outcome) for outcome in outcomes)]
     widths = [max(len(row[column]) for row in rows) for column in range(3)]

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 from scripts.azure.deployment.endpoints import get_online_endpoint
-from scripts.azure.deployment.traffic import Traffic, live, set_traffic, shift, show
+from scripts.azure.deployment.traffic import Traffic, as_text, live, set_traffic, shift
 from scripts.errors import OperatorError
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def begin(endpoint: Any, to: str) -> Rollout:
     unfinished = Rollout.of(endpoint)
     if unfinished and unfinished.state == "under way":
         if unfinished.to == to:
-            print(f"Going on with the rollout from {show(unfinished.before)}.")
+            print(f"Going on with the rollout from {as_text(unfinished.before)}.")
             return unfinished
         raise OperatorError(
             f"A rollout to `{unfinished.to}` has not ended.",
@@ -124,18 +124,18 @@ def roll(
     share = live(get_online_endpoint(client, endpoint)).get(rollout.to, 0)
     try:
         if mirror and not share:
-            print(f"Copies of {show(mirror)} of the requests, without answers to callers:")
+            print(f"Copies of {as_text(mirror)} of the requests, without answers to callers:")
             set_traffic(client, endpoint, rollout.before, mirror=mirror, tags=rollout.tag())
             _stop_at_breach(watch(True))
         for percent in (step for step in steps if step >= share):
             traffic = shift(rollout.before, rollout.to, percent)
-            print(f"{show(traffic)}:", flush=True)
+            print(f"{as_text(traffic)}:", flush=True)
             set_traffic(client, endpoint, traffic, tags=rollout.tag())
             _stop_at_breach(watch(rollout.old in traffic))
         done = replace(rollout, state="done")
         traffic = live(get_online_endpoint(client, endpoint))
         set_traffic(client, endpoint, traffic, tags=done.tag())
-        print(f"Done. Traffic: {show(traffic)}")
+        print(f"Done. Traffic: {as_text(traffic)}")
     except BaseException as error:  # Ctrl-C too: never leave traffic where nobody watches it
         reason = error.what if isinstance(error, OperatorError) else type(error).__name__
         print(f"\n{reason}. Returning to the traffic before.", file=sys.stderr, flush=True)
@@ -158,7 +158,7 @@ def take_back(client: MLClient, endpoint: str, rollout: Rollout) -> None:
             "have a share.",
             f"Run now: python -m scripts.rollout {endpoint} --back",
         ) from error
-    print(f"Traffic is back: {show(rollout.before)}", file=sys.stderr, flush=True)
+    print(f"Traffic is back: {as_text(rollout.before)}", file=sys.stderr, flush=True)
 
 
 def find_way_back(endpoint: Any, healthy: Sequence[str]) -> Rollout:
@@ -176,7 +176,7 @@ def find_way_back(endpoint: Any, healthy: Sequence[str]) -> Rollout:
     if known and (known.state != "done" or now.get(known.to)):
         if missing := sorted(set(known.before) - set(healthy)):
             raise OperatorError(
-                f"The traffic before was {show(known.before)}, but {', '.join(missing)} cannot "
+                f"The traffic before was {as_text(known.before)}, but {', '.join(missing)} cannot "
                 "take any.",
                 "Deploy it again, or choose another: --to NAME",
             )
@@ -185,7 +185,7 @@ def find_way_back(endpoint: Any, healthy: Sequence[str]) -> Rollout:
     if len(now) == 1 and len(others) == 1:
         return Rollout(next(iter(now)), {others[0]: 100})
     raise OperatorError(
-        f"No rollout to take back is known; traffic is {show(now)}.",
+        f"No rollout to take back is known; traffic is {as_text(now)}.",
         "Name the deployment that should have it: --to NAME --steps 100",
     )
 

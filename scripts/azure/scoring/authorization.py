@@ -38,10 +38,16 @@ class Authorization:
     Args:
         fetch: Gets the secret and the time (seconds since 1970) at which to fetch it again; None
             for never.
+        clock: Tells the seconds since 1970.
     """
 
-    def __init__(self, fetch: Callable[[], tuple[str, float | None]]) -> None:
+    def __init__(
+        self,
+        fetch: Callable[[], tuple[str, float | None]],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._fetch = fetch
+        self._clock = clock
         self._lock = threading.Lock()
         self._header = ""
         self._renew_at: float | None = 0.0
@@ -49,9 +55,9 @@ class Authorization:
     def __call__(self) -> str:
         """Give the header's value."""
         with self._lock:
-            if self._renew_at is not None and time.time() >= self._renew_at:
+            if self._renew_at is not None and self._clock() >= self._renew_at:
                 secret, renew_at = self._fetch()
-                self._renew_at = renew_at and max(renew_at, time.time() + AT_MOST_EVERY)
+                self._renew_at = renew_at and max(renew_at, self._clock() + AT_MOST_EVERY)
                 self._header = f"Bearer {secret}"
             return self._header
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
+from collections.abc import Callable
 
 from scripts.azure.scoring.errors import ScoringError
 
@@ -21,16 +22,18 @@ class Patience:
 
     Args:
         seconds: Time for all attempts and the waits between them.
+        clock: Tells the seconds since whenever.
     """
 
-    def __init__(self, seconds: float) -> None:
-        self._end = time.monotonic() + seconds
+    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._end = clock() + seconds
         self._failures: Counter[int] = Counter()
 
     @property
     def left(self) -> float:
         """Seconds left, at least 0."""
-        return max(0.0, self._end - time.monotonic())
+        return max(0.0, self._end - self._clock())
 
     def wait_after(self, error: ScoringError) -> float | None:
         """Say how long to wait before the image is sent again.

@@ -10,6 +10,8 @@ from tests.cloud.state import WORKSPACE
 SUBSCRIPTION = f"/subscriptions/{WORKSPACE.subscription}"
 GROUP = f"{SUBSCRIPTION}/resourceGroups/{WORKSPACE.resource_group}"
 WORKSPACE_ID = WORKSPACE.arm_id
+JOBS = f"{WORKSPACE_ID}/jobs"
+RUNS = f"{WORKSPACE_ID}/runs"
 PROVIDER = "Microsoft.MachineLearningServices"
 LOCATION = f"{SUBSCRIPTION}/providers/{PROVIDER}/locations"
 

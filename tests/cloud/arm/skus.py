@@ -1,4 +1,4 @@
-"""Machine sizes for managed online endpoints, and the quota that they take."""
+"""Machine sizes of clusters and managed online endpoints, and the quota that these take."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ RESERVE = 1.2  # instances that Azure sets aside for upgrades
 
 @dataclass(frozen=True, slots=True)
 class Sku:
-    """One machine size: cores, memory, GPUs, and the family whose quota it takes."""
+    """One machine size: cores, memory, GPUs, the family whose quota it takes, for endpoints too."""
 
     name: str
     cores: int
     memory_gb: int
     gpus: int
     family: str
+    online: bool = True
 
 
 SKUS = {
@@ -35,6 +36,7 @@ SKUS = {
         Sku("Standard_F16s_v2", 16, 32, 0, "standardFSv2Family"),
         Sku("Standard_D4as_v4", 4, 16, 0, "standardDASv4Family"),
         Sku("Standard_D8as_v4", 8, 32, 0, "standardDASv4Family"),
+        Sku("Standard_D4ds_v4", 4, 16, 0, "standardDDSv4Family", online=False),
         Sku("Standard_NC4as_T4_v3", 4, 28, 1, "Standard NCASv3_T4 Family"),
         Sku("Standard_NC8as_T4_v3", 8, 56, 1, "Standard NCASv3_T4 Family"),
         Sku("Standard_NC24ads_A100_v4", 24, 220, 1, "StandardNCADSA100v4Family"),
@@ -55,7 +57,7 @@ def check(state: State, name: str | None, count: int, old: Resource | None) -> N
         ArmError: 400.
     """
     sku = SKUS.get((name or "").lower())
-    if sku is None:
+    if sku is None or not sku.online:
         raise invalid_fields({"InstanceType": [f"'{name}' is not supported in this region."]})
     limit = state.quota.get(sku.family, math.inf)
     used = used_cores(state, sku.family) - (held_cores(old) if old is not None else 0)

@@ -58,6 +58,7 @@ class MoodyServer:
         self.times: list[float] = []
         self.connections = 0
         self._lock = threading.Lock()
+        self._closing = threading.Event()
         moody = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -74,7 +75,7 @@ class MoodyServer:
                     moody.asked.append(Asked(self.path, self.headers, body))
                     moody.times.append(time.monotonic())
                     answer = moody.answers.pop(0) if moody.answers else Answer()
-                time.sleep(answer.seconds)
+                moody._closing.wait(answer.seconds)
                 if answer.status == 0:
                     self.connection.shutdown(socket.SHUT_RDWR)
                     self.close_connection = True
@@ -107,5 +108,6 @@ class MoodyServer:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._closing.set()
         self._server.shutdown()
         self._server.server_close()

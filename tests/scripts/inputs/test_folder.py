@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 from pathlib import Path
 
@@ -136,10 +137,29 @@ def test_a_folder_that_goes_away_is_an_item_that_fails(out: Path) -> None:
     root = out.parent
     (root / "a.jpg").touch()
     (root / "b").mkdir()
-    items = Folder(root, out).items()
+    folder = Folder(root, out)
+    items = folder.items()
     assert next(items).name == "a.jpg"
     (root / "b").rmdir()
     assert [item.name for item in items] == ["b/"]
+    assert folder.unlisted == 1
+
+
+def test_an_input_that_goes_away_while_it_is_listed(tmp_path: Path) -> None:
+    root, out = tmp_path / "in", tmp_path / "out"
+    root.mkdir()
+    out.mkdir()
+    for number in range(3000):
+        (root / f"{number:0200}.jpg").touch()
+    folder = Folder(root, out)
+    items = folder.items()
+    next(items)
+    assert folder.unlisted == 0
+    shutil.rmtree(root)
+    assert 1 < sum(1 for _ in items) < 2999
+    assert folder.unlisted == 1
+    assert sum(1 for _ in folder.items()) == 0
+    assert folder.unlisted == 1
 
 
 def test_what_is_no_input(tmp_path: Path, out: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,7 +19,7 @@ from scripts.azure.batch.job import State
 from scripts.azure.batch.results import Progress, Results
 from scripts.azure.batch.watch import Looks, Total
 from scripts.errors import OperatorError
-from scripts.inputs.blobs import Blob
+from scripts.inputs.blobs.container import Blob
 
 RUNNING = State("Running", "Running")
 START = datetime(2026, 5, 1, tzinfo=UTC)
@@ -107,6 +108,28 @@ def test_a_total_that_cannot_be_counted() -> None:
 )
 def test_what_a_person_reads(job: str, step: str | None, text: str) -> None:
     assert State(job, step).text == text
+
+
+@pytest.mark.parametrize(
+    ("progress", "files", "drawn"),
+    [
+        (Progress(4, 0.5), 7, r"Rows \|.+\| 4/7 \[[\d:]+, 0\.5 images/s, 00:06 left\]"),
+        (Progress(4, None), 7, r"Rows \|.+\| 4/7 \[[\d:]+\]"),
+        (Progress(7, 0.5), 7, r"Rows \|.+\| 7/7 \[[\d:]+, 0\.5 images/s\]"),
+        (Progress(4, 0.5), None, r"Rows 4 \[[\d:]+, 0\.5 images/s\]"),
+    ],
+)
+def test_what_is_drawn(
+    progress: Progress, files: int | None, drawn: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Counted:
+        def progress(self) -> Progress:
+            return progress
+
+    job: Any = Job(State("Canceled", "Canceled"))
+    results: Any = Counted()
+    batch_watch.watch(job, lambda: results, Total(None, files=files))
+    assert re.search(rf"\r{drawn}\n", capsys.readouterr().err)
 
 
 class Folder:

@@ -21,8 +21,9 @@ def test_order_whatever_takes_long() -> None:
     assert list(in_order(work, range(200), 8)) == list(range(200))
 
 
-def test_at_most_so_many_at_once() -> None:
+def test_so_many_at_once_and_no_more() -> None:
     lock = threading.Lock()
+    together = threading.Barrier(4)
     running = most = 0
 
     def work(n: int) -> None:
@@ -30,7 +31,7 @@ def test_at_most_so_many_at_once() -> None:
         with lock:
             running += 1
             most = max(most, running)
-        time.sleep(0.002)
+        together.wait(timeout=60)  # for three others
         with lock:
             running -= 1
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Mapping
 from datetime import datetime
@@ -65,6 +66,19 @@ def test_both_fail_alike_when_the_own_network_is_down() -> None:
 def test_slow_probes() -> None:
     breach = watch(Deployment(100), Deployment(400))
     assert breach == "probes of green take 400 ms, of blue 100 ms"
+
+
+@pytest.mark.parametrize("slow", [range(8), range(10, 18), range(4, 14)])
+def test_a_moment_in_which_all_is_slow_counts_against_both(slow: range) -> None:
+    moments = itertools.count()
+
+    class Moody(Deployment):
+        def score(self, image: bytes) -> Scored:
+            self.milliseconds = 1000 if next(moments) in slow else 100
+            return super().score(image)
+
+    assert watch(Moody(), Moody()) is None
+    assert next(moments) == 18
 
 
 def test_small_differences_are_no_breach_however_large_their_ratio() -> None:

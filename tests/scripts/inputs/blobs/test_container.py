@@ -16,10 +16,11 @@ from nsfw_detector.batch import score_items
 from nsfw_detector.errors import DetectorError, ImageError, ImageUnavailableError
 from nsfw_detector.results import Detection
 from scripts.errors import OperatorError
-from scripts.inputs import blobs, open_input
-from scripts.inputs.blobs import BlobFile, open_blobs, parse
+from scripts.folder_run.results_folder import TRIED_AGAIN
+from scripts.inputs.blobs import container as blob_container
+from scripts.inputs.blobs.container import open_blobs
+from scripts.inputs.blobs.file import CHUNK, BlobFile
 from scripts.paths import SAMPLES
-from scripts.results_folder import TRIED_AGAIN
 from tests.batch.videos import write_video
 from tests.cloud import azurite
 from tests.scripts.inputs.storage import Network, make_container, network
@@ -52,48 +53,6 @@ def sas(container: ContainerClient, *, read: bool = True, ends_in: float = 1) ->
     )
 
 
-@pytest.mark.parametrize(
-    ("url", "expected"),
-    [
-        (
-            "https://acme.blob.core.windows.net/photos",
-            ("https://acme.blob.core.windows.net", "photos", "", ""),
-        ),
-        (
-            "https://acme.blob.core.windows.net/photos/a%20b/c/?sv=1&sig=x%2F",
-            ("https://acme.blob.core.windows.net", "photos", "a b/c/", "sv=1&sig=x%2F"),
-        ),
-        (
-            "abfss://photos@acme.dfs.core.windows.net/a/b",
-            ("https://acme.blob.core.windows.net", "photos", "a/b/", ""),
-        ),
-        (
-            "abfs://photos@acme.dfs.core.windows.net",
-            ("https://acme.blob.core.windows.net", "photos", "", ""),
-        ),
-        (
-            "https://acme.dfs.core.windows.net/photos/a",
-            ("https://acme.blob.core.windows.net", "photos", "a/", ""),
-        ),
-        (
-            "http://127.0.0.1:10000/devstoreaccount1/photos/a",
-            ("http://127.0.0.1:10000/devstoreaccount1", "photos", "a/", ""),
-        ),
-    ],
-)
-def test_addresses(url: str, expected: tuple[str, ...]) -> None:
-    assert parse(url) == expected
-
-
-@pytest.mark.parametrize(
-    "url",
-    ["https://acme.blob.core.windows.net", "abfss://acme.dfs.core.windows.net/a", "s3://x/y"],
-)
-def test_what_is_no_address_of_blobs(url: str) -> None:
-    with pytest.raises(OperatorError, match="no address of blobs"):
-        open_input(url, Path())
-
-
 def test_blobs_below_the_folder(net: Network, container: ContainerClient) -> None:
     inside = ["b.jpg", "a b/ü.jpg", "a b/c/100%.png", "日本/x?#&.gif", "a b//odd.png", "empty"]
     for name in [*(f"in/{name}" for name in inside), "in-not.jpg", "other/x.jpg"]:
@@ -122,7 +81,7 @@ def test_an_image_is_one_request(
 def test_no_more_of_a_blob_is_fetched_than_an_image_may_have(
     net: Network, container: ContainerClient, demo_detector: Detector
 ) -> None:
-    container.upload_blob("large", bytes(3 * blobs.CHUNK + 100))
+    container.upload_blob("large", bytes(3 * CHUNK + 100))
     settings = demo_detector.settings
     most = settings.max_image_bytes
     settings.max_image_bytes = 1000
@@ -131,7 +90,7 @@ def test_no_more_of_a_blob_is_fetched_than_an_image_may_have(
     finally:
         settings.max_image_bytes = most
     ranges = [range_ for path, range_ in net.requests if path.endswith("large")]
-    assert ranges == [f"bytes=0-{blobs.CHUNK - 1}"]
+    assert ranges == [f"bytes=0-{CHUNK - 1}"]
     assert isinstance(score.result, DetectorError)
 
 
@@ -183,7 +142,7 @@ def test_a_blob_that_cannot_be_fetched_costs_only_itself(
     monkeypatch: pytest.MonkeyPatch,
     name: str,
 ) -> None:
-    monkeypatch.setattr(blobs, "RETRIES", 1)
+    monkeypatch.setattr(blob_container, "RETRIES", 1)
     for blob in ("a.jpg", "bad.jpg", "c.jpg"):
         container.upload_blob(blob, (SAMPLES / "cat.jpg").read_bytes() + blob.encode())
     getattr(net, name).add("bad.jpg")
@@ -241,7 +200,7 @@ def test_a_sign_in_that_is_not_accepted_ends_the_run(
 def test_no_container_or_no_network(
     net: Network, container: ContainerClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(blobs, "RETRIES", 0)
+    monkeypatch.setattr(blob_container, "RETRIES", 0)
     with pytest.raises(OperatorError, match="no such container"):
         list(open_blobs(f"{net.url}/none/x", BY_KEY).items())
     with pytest.raises(OperatorError, match="could not be read") as raised:
@@ -267,7 +226,7 @@ def test_many_blobs_are_listed_page_by_page(
 
 
 def test_a_blob_file_is_a_seekable_file(net: Network, container: ContainerClient) -> None:
-    content = os.urandom(2 * blobs.CHUNK + 1000)
+    content = os.urandom(2 * CHUNK + 1000)
     container.upload_blob("x", content)
     (item,) = open_blobs(address(net, container), BY_KEY).items()
     with item.open() as file:

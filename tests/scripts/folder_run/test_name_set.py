@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import tracemalloc
 
-from scripts.name_set import SIZE, NameSet, digest
+from scripts.folder_run.name_set import SIZE, NameSet, digest
 
 
 def test_it_holds_what_it_was_given_and_nothing_else() -> None:

@@ -11,7 +11,7 @@ import fcntl
 import json
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -26,7 +26,7 @@ from nsfw_detector.batch.rows import to_table
 from nsfw_detector.errors import ImageNotFoundError, ImageUnavailableError
 from nsfw_detector.results import ModelInfo
 from scripts.errors import OperatorError
-from scripts.name_set import NameSet
+from scripts.folder_run.name_set import NameSet
 
 RUN = "_run.json"
 LOCK = ".lock"
@@ -41,13 +41,14 @@ class ResultsFolder:
         path: Made if it is missing.
 
     Raises:
-        OperatorError: Another process writes to it.
+        OperatorError: Another process writes to it, or it cannot be written to.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        path.mkdir(parents=True, exist_ok=True)
-        self._lock = os.open(path / LOCK, os.O_CREAT | os.O_RDWR)
+        with writing(path):
+            path.mkdir(parents=True, exist_ok=True)
+            self._lock = os.open(path / LOCK, os.O_CREAT | os.O_RDWR)
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the kernel frees it after kill
         except BlockingIOError:
@@ -78,18 +79,20 @@ class ResultsFolder:
             restart: Whether to remove the results that are there.
 
         Raises:
-            OperatorError: The results there are of another input, model or settings.
+            OperatorError: The results there are of another input, model or settings, or nothing can
+                be written.
         """
-        for staging in self.path.glob(".part-*.tmp"):  # of a run that was killed
-            staging.unlink(missing_ok=True)
-        if restart:
-            for part in self.parts():
-                part.unlink()
-        elif self.parts():
-            self._compare(run)
-        staging = self.path / f"{RUN}.tmp"
-        staging.write_text(json.dumps(run, indent=2) + "\n")
-        staging.replace(self.path / RUN)
+        with writing(self.path):
+            for staging in self.path.glob(".part-*.tmp"):  # of a run that was killed
+                staging.unlink(missing_ok=True)
+            if restart:
+                for part in self.parts():
+                    part.unlink()
+            elif self.parts():
+                self._compare(run)
+            staging = self.path / f"{RUN}.tmp"
+            staging.write_text(json.dumps(run, indent=2) + "\n")
+            staging.replace(self.path / RUN)
 
     def drop_tried_again(self) -> int:
         """Take the rows of files that could not be read out of the table; returns how many.
@@ -101,10 +104,11 @@ class ResultsFolder:
             codes = _read(part, ["error_code"])["error_code"]
             again = pc.fill_null(pc.is_in(codes, value_set=pa.array(TRIED_AGAIN)), False)
             count = pc.sum(again).as_py() or 0
-            if count == len(codes):
-                part.unlink()
-            elif count:
-                write_part(self.path, part.name, _read(part).filter(pc.invert(again)))
+            with writing(self.path):
+                if count == len(codes):
+                    part.unlink()
+                elif count:
+                    write_part(self.path, part.name, _read(part).filter(pc.invert(again)))
             dropped += count
         return dropped
 
@@ -164,7 +168,8 @@ class PartWriter:
     def _write(self) -> None:
         paths = [score.file for score in self._scores]
         table = to_table(self._scores, paths, self._info, self._embedding_size)
-        write_part(self._folder, part_name(paths), table)
+        with writing(self._folder):
+            write_part(self._folder, part_name(paths), table)
         self._scores = []
 
     def __enter__(self) -> Self:
@@ -178,6 +183,21 @@ class PartWriter:
     ) -> None:
         if self._scores:
             self._write()
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Turn what keeps files from being written into an `OperatorError`."""
+    try:
+        yield
+    except OSError as error:
+        # Messages of pyarrow are long, and hold more than the reason.
+        why = os.strerror(error.errno) if error.errno else type(error).__name__
+        raise OperatorError(
+            f"{folder} cannot be written to: {why}.",
+            "Make room or get the rights, and the same command goes on from here; or give another "
+            "folder to --out.",
+        ) from None
 
 
 def _read(part: Path, columns: list[str] | None = None) -> pa.Table:

@@ -12,7 +12,7 @@ from scripts.azure.checks.document import Document
 from scripts.azure.findings import Finding
 
 
-def check_loading(document: Document) -> Iterator[Finding]:
+def check_sdk_schema(document: Document) -> Iterator[Finding]:
     """Load the file with the SDK's own loader, which knows all names of fields and their types."""
     try:
         with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):

@@ -14,8 +14,8 @@ from nsfw_detector import Detector
 from nsfw_detector.batch import Item, score_items
 from nsfw_detector.errors import DetectorError, ImageNotFoundError, ImageUnavailableError
 from scripts.errors import OperatorError
+from scripts.folder_run.results_folder import PartWriter, ResultsFolder
 from scripts.paths import SAMPLES
-from scripts.results_folder import PartWriter, ResultsFolder
 
 RUN = {"input": "photos", "model": {"digest": "sha256:1"}, "shard": (1, 1)}
 
@@ -146,7 +146,8 @@ def test_one_process_at_a_time(results: ResultsFolder) -> None:
     with pytest.raises(OperatorError, match="Another run"):
         ResultsFolder(results.path)
     program = (
-        "import sys; from pathlib import Path; from scripts.results_folder import ResultsFolder; "
+        "import sys; from pathlib import Path; "
+        "from scripts.folder_run.results_folder import ResultsFolder; "
         "ResultsFolder(Path(sys.argv[1])); print('open', flush=True); sys.stdin.read()"
     )
     results_path = results.path

@@ -20,7 +20,7 @@ SHORTEST_GAP_MS = 200
 """Between our time limit and the platform's, for the answer to get through."""
 
 
-def check_load(document: Document) -> Iterator[Finding]:
+def check_concurrency(document: Document) -> Iterator[Finding]:
     """Compare what the platform lets in with what the server can hold, in number and in time."""
     if document.kind == "batch":
         return

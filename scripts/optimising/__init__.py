@@ -1,0 +1,1 @@
+"""The trial of a checkpoint's engines: candidates, measurement, verdict, report."""
