@@ -1,4 +1,4 @@
-"""Time of a million images, computed from measured images per second and core.
+"""Time and cost of a million images, computed from measured images per second and core.
 
 The tables of docs/batch.md. Only the rates are measured; the rest is the formula there.
 """
@@ -13,11 +13,13 @@ from benchmarks import results
 
 PRECISIONS = ("bf16", "int8", "fp32")
 CORES = (2, 4, 8, 16, 64)
+EXAMPLE = ("Standard_D16ds_v4", "int8", 1.00)
+"""Size, precision and a made-up price of a node per hour, for the worked example."""
 # Virtual CPUs, of which two share a core, and the precisions that the CPUs compute in fast.
 SIZES = {
-    "Standard_F4s_v2": (4, ("fp32", "int8")),
-    "Standard_F16s_v2": (16, ("fp32", "int8")),
-    "Standard_F72s_v2": (72, ("fp32", "int8")),
+    "Standard_D4ds_v4": (4, ("fp32", "int8")),
+    "Standard_D16ds_v4": (16, ("fp32", "int8")),
+    "Standard_D64ds_v4": (64, ("fp32", "int8")),
     "Standard_D4s_v6": (4, ("bf16",)),
     "Standard_D16s_v6": (16, ("bf16",)),
     "Standard_D64s_v6": (64, ("bf16",)),
@@ -53,7 +55,10 @@ def hours_table() -> str:
 
 
 def sizes_table() -> str:
-    """Hours per million images by size of the machine, on one and on eight of them."""
+    """Hours per million images by size of the machine, on one and on eight of them, and its cost.
+
+    Node hours are the same on any number of nodes, so the cost is, too.
+    """
     rates = measured_rates()
     rows = [
         (
@@ -62,12 +67,34 @@ def sizes_table() -> str:
             str(vcpus // 2),
             precision,
             *(f"{hours_per_million(rates[precision], n * vcpus // 2):.1f}" for n in (1, 8)),
+            f"{hours_per_million(rates[precision], vcpus // 2):.1f} x p",
         )
         for size, (vcpus, precisions) in SIZES.items()
         for precision in precisions
     ]
-    header = ("size of a node", "vCPUs", "cores", "computes in", "hours, one node", "eight nodes")
+    header = (
+        "size of a node",
+        "vCPUs",
+        "cores",
+        "computes in",
+        "hours, one node",
+        "eight nodes",
+        "node hours x price p = cost",
+    )
     return _table(header, rows)
+
+
+def example() -> str:
+    """The formula worked out for one size at a made-up price."""
+    size, precision, price = EXAMPLE
+    cores, rate = SIZES[size][0] // 2, measured_rates()[precision]
+    hours = hours_per_million(rate, cores)
+    return (
+        f"    1,000,000 / (3600 x {rate:.2f} images/s per core x {cores} cores) = "
+        f"{hours:.1f} node hours of {size} in {precision}\n"
+        f"    {hours:.1f} node hours x {price:.2f} an hour (an EXAMPLE, no price of Azure's) = "
+        f"{hours * price:.1f} per million images"
+    )
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

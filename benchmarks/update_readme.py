@@ -69,6 +69,7 @@ PARTS: dict[Path, dict[str, Callable[[], str]]] = {
         "rates": cost.rates_table,
         "hours": cost.hours_table,
         "sizes": cost.sizes_table,
+        "example": cost.example,
     },
 }
 

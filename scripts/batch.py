@@ -23,11 +23,11 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
-from nsfw_detector.batch.summary import Summary
+from nsfw_detector.batch.summary import Summary, Throughput
 from scripts.azure.batch.failure import explain_failure
 from scripts.azure.batch.folder import Record, claim, write_record
 from scripts.azure.batch.job import BatchJob, State
@@ -39,6 +39,7 @@ from scripts.azure.command import run
 from scripts.azure.datastore import open_datastore
 from scripts.azure.workspace import add_workspace_arguments, find_workspace, open_workspace
 from scripts.command import new_parser, whole_number
+from scripts.inputs.blobs.container import Blob
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient
@@ -83,7 +84,7 @@ def main() -> int:
     results = _finder(client, job, record.output)
     try:
         state = watch(job, results, total)
-        return _finish(client, job, state, results(), folder, total.files)
+        return _finish(client, job, state, results(), folder, total.files, record.output)
     except KeyboardInterrupt:
         print(
             f"\nThe job is not affected by this. To go on: {_command(job, folder)}\n"
@@ -112,20 +113,18 @@ def _finish(
     results: Results | None,
     folder: Path | None,
     files: int | None,
+    chosen: str | None,
 ) -> int:
-    """Fetch what the job has written, and say how it ended."""
+    """Fetch what the job has written or read it where it is, and say how it ended."""
     rows = results.progress().rows if results else 0
     print(f"{state.job}: {rows:,} rows" + (f" for {files:,} files" if files else ""))
     if results and rows and folder:
         _download(results, folder)
-        summary = Summary.of_parts(sorted(folder.rglob("part-*.parquet")))
-        summary.write(folder, None)
-        print(summary.text())
+        _sum_up(results, lambda part: folder / part.name, folder)
         print(f"Rows in {folder}/part-*.parquet")
-    elif rows:
-        print(
-            f"To fetch them: {_command(job, folder)}" + ("" if folder else " --download <folder>")
-        )
+    elif results and rows and (address := chosen or job.output()):
+        _sum_up(results, open_datastore(client, address).open)
+        print(f"To fetch them: {_command(job, folder)} --download <folder>")
     if state.job == "Failed":
         print(explain_failure(client, job), file=sys.stderr)
     elif files and rows != files and state.job == "Completed":
@@ -134,6 +133,17 @@ def _finish(
             file=sys.stderr,
         )
     return int(state.job != "Completed")
+
+
+def _sum_up(results: Results, open: Callable[[Blob], Any], folder: Path | None = None) -> None:
+    """Print counts and throughput, and write them beside the copy of the parts, if there is one."""
+    written = {part: part.modified.timestamp() for part in results.parts()}
+    summary = Summary.of_parts(written, open)
+    throughput = Throughput.of_parts(written, summary, open)
+    if folder:
+        summary.write(folder, throughput)
+    print(summary.text())
+    print(throughput.text() if throughput else "throughput: all rows were written at once")
 
 
 def _download(results: Results, folder: Path) -> None:

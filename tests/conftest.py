@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from types import FrameType
 
 import hypothesis
 import pytest
@@ -21,8 +22,14 @@ __all__ = ["blob_storage", "cloud", "cloud_machinery"]
 hypothesis.settings.register_profile("tests", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("tests")
 
-# Who ends the tests (CI at its limit) lets them end what they have started, as with Ctrl-C.
-signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+def end(number: int, frame: FrameType | None) -> None:
+    """Who ends the tests (CI at its limit) lets them end what they have started, as with Ctrl-C."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # `timeout` sends it twice
+    raise KeyboardInterrupt
+
+
+signal.signal(signal.SIGTERM, end)
 
 
 @pytest.fixture(scope="session")

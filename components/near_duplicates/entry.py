@@ -1,8 +1,10 @@
 """Find near-copies among embedded images: resized, recompressed, slightly cropped.
 
-Two images are linked if the cosine of their embeddings reaches the threshold; a cluster is whatever
-hangs together by links. What threshold fits depends on the model and on the images: look at
-clusters near it (column `similarity`) before you delete anything.
+The embeddings are whitened by their own mean and covariance. Of images whose cosine then reaches
+the threshold, the largest is kept, and the others are its copies. What threshold fits depends on
+the model and on the images: look at pairs near it (column `similarity`) before you delete anything,
+and at what is said of random pairs. It takes different images to tell copies from: a folder that
+holds little but copies of one picture has none by this measure, but for exact ones.
 
 Example:
     python -m components.near_duplicates.entry --rows out/rows --clusters out/clusters
@@ -14,21 +16,18 @@ import argparse
 import sys
 from pathlib import Path
 
-import faiss
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
+from components.near_duplicates.chance import Chance
+from components.near_duplicates.copies import find_copies, move_distinct
+from components.near_duplicates.whitening import whiten
 from nsfw_detector.batch.read import read_embeddings
 from nsfw_detector.errors import DetectorError
 
-EXACT_UP_TO = 20_000
-"""Images up to which all pairs are compared; of more, the nearest few of each by an HNSW graph."""
-NEIGHBOURS = 32
-BLOCK = 4096
+THRESHOLD = 0.98
 SCHEMA = pa.schema(
     {
         "cluster": pa.int64(),
@@ -40,75 +39,54 @@ SCHEMA = pa.schema(
 )
 
 
-def links(
+def near_copies(
     vectors: NDArray[np.float32], threshold: float
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Find the pairs that are alike.
+) -> tuple[NDArray[np.int64], NDArray[np.float32], Chance | None]:
+    """Find the near-copies.
 
     Args:
-        vectors: float32 (n, features), of length 1.
-        threshold: Least cosine.
+        vectors: float32 (n, features), of length 1, the one to keep before its copies. They are
+            overwritten.
+        threshold: Least cosine after whitening.
 
     Returns:
-        Both ends of each pair, as indices.
+        For each the row of the one that is kept (its own if it is kept itself), the cosine with
+        that, and what random pairs come to; None if no two differ.
     """
-    if len(vectors) <= EXACT_UP_TO:
-        exact = faiss.IndexFlatIP(vectors.shape[1])
-        exact.add(vectors)
-        starts, ends = [], []
-        for first in range(0, len(vectors), BLOCK):
-            # faiss keeps what is more than the radius.
-            limits, _, found = exact.range_search(
-                vectors[first : first + BLOCK], np.nextafter(np.float32(threshold), np.float32(-2))
-            )
-            limits = limits.astype(np.int64)
-            counts: NDArray[np.int64] = limits[1:] - limits[:-1]
-            starts.append(first + np.repeat(np.arange(len(counts)), counts))
-            ends.append(found)
-        return np.concatenate(starts), np.concatenate(ends)
-    index = faiss.IndexHNSWFlat(vectors.shape[1], NEIGHBOURS, faiss.METRIC_INNER_PRODUCT)
-    index.add(vectors)
-    cosines, found = index.search(vectors, NEIGHBOURS)
-    alike = (cosines >= threshold) & (found >= 0)
-    return np.nonzero(alike)[0], found[alike]
+    first, number = move_distinct(vectors)
+    if len(first) < 2:
+        return first[number], np.ones(len(number), dtype=np.float32), None
+    distinct = vectors[: len(first)]
+    whiten(distinct)
+    chance = Chance.of(distinct, threshold)
+    keepers, cosines = find_copies(distinct, threshold)
+    return first[keepers[number]], cosines[number], chance
 
 
-def clusters(paths: list[str], vectors: NDArray[np.float32], threshold: float) -> pa.Table:
-    """Group near-copies.
+def clusters(
+    paths: list[str], keepers: NDArray[np.int64], cosines: NDArray[np.float32]
+) -> pa.Table:
+    """Make the table of what `near_copies` found.
 
     Returns:
-        One row per image that has a near-copy: `cluster` (0, 1, ... by falling size), `size`,
-        `path`, `keep` (true for one image of each cluster, the first by path), `similarity` (cosine
-        to the one that is kept).
+        One row per image that has a near-copy: `cluster` (0, 1, ... by falling size, then by the
+        path that is kept), `size`, `path`, `keep` (true for one image of each cluster),
+        `similarity` (cosine to that one). What is kept comes first, then the others by path.
     """
-    n = len(paths)
-    if not n:
-        return SCHEMA.empty_table()
-    # Exact copies count once: k of them alone would make k x k pairs.
-    numbers_of: dict[bytes, int] = {}
-    number = [numbers_of.setdefault(vector.tobytes(), len(numbers_of)) for vector in vectors]
-    _, representatives = np.unique(number, return_index=True)
-    starts, ends = links(vectors[representatives], threshold)
-    shape = (len(representatives), len(representatives))
-    graph = coo_array((np.ones(len(starts), bool), (starts, ends)), shape=shape)
-    component = connected_components(graph, directed=False)[1][number]
-    sizes = np.bincount(component)
-    order = sorted(
-        (i for i in range(n) if sizes[component[i]] > 1),
-        key=lambda i: (-sizes[component[i]], component[i], paths[i]),
+    sizes = np.bincount(keepers, minlength=len(paths))
+    kept = sorted(np.flatnonzero(sizes > 1), key=lambda i: (-sizes[i], paths[i]))
+    numbers = {int(row): number for number, row in enumerate(kept)}
+    members = sorted(
+        map(int, np.flatnonzero(sizes[keepers] > 1)),
+        key=lambda i: (numbers[int(keepers[i])], keepers[i] != i, paths[i]),
     )
-    kept: dict[int, int] = {}
-    for i in order:
-        kept.setdefault(int(component[i]), i)
-    numbers = {name: number for number, name in enumerate(kept)}
-    keepers = [kept[int(component[i])] for i in order]
     return pa.table(
         [
-            [numbers[int(component[i])] for i in order],
-            [int(sizes[component[i]]) for i in order],
-            [paths[i] for i in order],
-            [keeper == i for i, keeper in zip(order, keepers, strict=True)],
-            [float(vectors[i] @ vectors[k]) for i, k in zip(order, keepers, strict=True)],
+            [numbers[int(keepers[i])] for i in members],
+            [int(sizes[keepers[i]]) for i in members],
+            [paths[i] for i in members],
+            [bool(keepers[i] == i) for i in members],
+            [float(cosines[i]) for i in members],
         ],
         schema=SCHEMA,
     )
@@ -121,17 +99,32 @@ def main() -> None:
     )
     parser.add_argument("--rows", type=Path, required=True, help="folder that `embed` wrote to")
     parser.add_argument("--clusters", type=Path, required=True, help="folder for the result")
-    parser.add_argument("--threshold", type=float, default=0.98, help="least cosine (default 0.98)")
+    parser.add_argument(
+        "--threshold",
+        type=float,
+        default=THRESHOLD,
+        help=f"least cosine, from -1 to 1 (default {THRESHOLD})",
+    )
     arguments = parser.parse_args()
+    if not -1 <= arguments.threshold <= 1:
+        parser.error(f"--threshold {arguments.threshold:g} is no cosine, which is from -1 to 1")
     try:
-        paths, vectors = read_embeddings(arguments.rows)
+        images = read_embeddings(arguments.rows)
     except DetectorError as error:
         sys.exit(error.message)
-    table = clusters(paths, vectors, arguments.threshold)
+    keepers, cosines, chance = near_copies(images.vectors, arguments.threshold)
+    table = clusters(images.paths, keepers, cosines)
     arguments.clusters.mkdir(parents=True, exist_ok=True)
     pq.write_table(table, arguments.clusters / "near_duplicates.parquet")
-    copies = table.num_rows - sum(table["keep"].to_pylist())
-    print(f"{len(paths)} images: {copies} are near-copies of another that is kept.")
+    if len(images.engines) > 1:
+        print(f"Embedded by {', '.join(images.engines)}, which differ a little.", file=sys.stderr)
+    if chance is not None:
+        print(chance.text())
+    copies = cosines[keepers != np.arange(len(keepers))]
+    if len(copies):
+        least, tenth, half = np.quantile(copies, [0, 0.1, 0.5])
+        print(f"Cosines of the copies: from {least:.3f}, 10 % below {tenth:.3f}, half {half:.3f}.")
+    print(f"{len(keepers)} images: {len(copies)} are near-copies of another that is kept.")
 
 
 if __name__ == "__main__":

@@ -2,9 +2,10 @@
 
 Images are put into strata by level and by doubt: how far the probability of being at least some
 level is from even, at its least. The budget is shared out evenly over the strata that have images,
-so that rare levels and doubtful images are seen far more often than in a plain sample. Each row has
-its `weight`, the number of images that it stands for: counts and rates that use the weights are
-right for the whole set.
+so that rare levels and doubtful images are seen far more often than in a plain sample. Where there
+are more strata than the budget has images, the smallest are put together, so that every image has
+its chance. Each row has its `weight`, the number of images that it stands for: counts and rates
+that use the weights are right for the whole set.
 
 Example:
     python -m components.sample_for_review.entry --rows out/rows --sample out/sample --budget 200
@@ -27,7 +28,8 @@ from nsfw_detector.batch.read import labels_of, open_rows
 from nsfw_detector.errors import DetectorError
 
 DOUBT_EDGES = (0.6, 0.9)
-"""Doubt at which a stratum ends: sure, doubtful, very doubtful."""
+DOUBTS = ("sure", "doubtful", "very doubtful")
+"""Of a stratum, below, between and above the edges."""
 
 
 def doubt(at_least: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -51,13 +53,22 @@ def allocate(sizes: list[int], budget: int) -> list[int]:
     return shares
 
 
+def merge_smallest(strata: dict[str, list[int]], at_most: int) -> dict[str, list[int]]:
+    """Put the two smallest strata together until there are no more than so many, at least 1."""
+    strata = dict(strata)
+    while len(strata) > at_most:
+        one, other, *_ = sorted(strata, key=lambda name: (len(strata[name]), name))
+        strata[f"{one} + {other}"] = strata.pop(one) + strata.pop(other)
+    return strata
+
+
 def sample(rows: pa.Table, labels: list[str], budget: int, seed: int) -> pa.Table:
     """Draw the sample.
 
     Args:
         rows: Scored images, with `path`, `level`, `decision` and the `at_least_<label>` columns.
         labels: Of the model, least severe first.
-        budget: Images to draw, at most.
+        budget: Images to draw, at most; at least 1.
         seed: The same gives the same sample.
 
     Returns:
@@ -68,19 +79,18 @@ def sample(rows: pa.Table, labels: list[str], budget: int, seed: int) -> pa.Tabl
     doubts = doubt(np.stack([rows[name].to_numpy() for name in names], axis=1))
     bins = np.digitize(doubts, DOUBT_EDGES)
     levels = rows["level"].to_pylist()
-    strata: dict[tuple[str, int], list[int]] = {}
+    strata: dict[str, list[int]] = {}
     for i, level in enumerate(levels):
-        strata.setdefault((level, int(bins[i])), []).append(i)
-    keys = sorted(strata)
+        strata.setdefault(f"{level}/{DOUBTS[bins[i]]}", []).append(i)
+    strata = dict(sorted(merge_smallest(strata, budget).items()))
     rng = np.random.default_rng(seed)
     chosen: list[tuple[int, str, float]] = []
-    for key, share in zip(keys, allocate([len(strata[k]) for k in keys], budget), strict=True):
-        members = strata[key]
+    shares = allocate([len(members) for members in strata.values()], budget)
+    for (stratum, members), share in zip(strata.items(), shares, strict=True):
         for i in rng.choice(members, size=share, replace=False):
-            stratum = f"{key[0]}/{('sure', 'doubtful', 'very doubtful')[key[1]]}"
             chosen.append((int(i), stratum, len(members) / share))
     chosen.sort(key=lambda c: -doubts[c[0]])
-    picked = rows.take([i for i, _, _ in chosen])
+    picked = rows.take(pa.array([i for i, _, _ in chosen], pa.int64()))
     return pa.table(
         {
             "path": picked["path"],

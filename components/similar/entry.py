@@ -21,7 +21,7 @@ from nsfw_detector import Detector
 from nsfw_detector.batch import score_files
 from nsfw_detector.batch.paths import relative_path
 from nsfw_detector.batch.read import read_embeddings
-from nsfw_detector.errors import DetectorError
+from nsfw_detector.errors import DetectorError, RowsError
 
 
 def embed(detector: Detector, folder: Path) -> tuple[list[str], NDArray[np.float32]]:
@@ -76,6 +76,29 @@ def matches(
     )
 
 
+def search(queries: Path, rows: Path, model: Path, k: int) -> tuple[pa.Table, int]:
+    """Find the images among the rows that are most like the queries.
+
+    Returns:
+        The matches, and among how many images they are.
+
+    Raises:
+        RowsError: The rows have no embeddings, or not those of this model.
+        DetectorError: The model cannot be loaded, or no query be embedded.
+    """
+    images = read_embeddings(rows)
+    if not images.paths:
+        raise RowsError(f"The rows in {rows} have no embeddings: no file of theirs was scored.")
+    detector = Detector.load(model)
+    if images.digest != detector.info.digest:
+        raise RowsError(
+            f"The rows in {rows} were embedded by a model with the digest {images.digest}; that of "
+            f"{model} is {detector.info.digest}. Give the model that embedded them."
+        )
+    found = matches(embed(detector, queries), (images.paths, images.vectors), k)
+    return found, len(images.paths)
+
+
 def main() -> None:
     """Parse the command line, search, write the matches."""
     parser = argparse.ArgumentParser(
@@ -90,15 +113,12 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     try:
-        images = read_embeddings(arguments.rows)
-        table = matches(
-            embed(Detector.load(arguments.model), arguments.queries), images, arguments.k
-        )
+        table, searched = search(arguments.queries, arguments.rows, arguments.model, arguments.k)
     except DetectorError as error:
         sys.exit(error.message)
     arguments.matches.mkdir(parents=True, exist_ok=True)
     pq.write_table(table, arguments.matches / "similar.parquet")
-    print(f"{table.num_rows} matches among {len(images[0])} images.")
+    print(f"{table.num_rows} matches among {searched} images.")
 
 
 if __name__ == "__main__":

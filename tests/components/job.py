@@ -56,7 +56,9 @@ def run_command(name: str, code: Path, **values: object) -> str:
     component = load_component(COMPONENTS / name / "component.yml")
     assert isinstance(component, CommandComponent)
     defaults = {
-        key: entry["default"] for key, entry in component.inputs.items() if "default" in entry
+        key: entry["default"]
+        for key, entry in component.inputs.items()
+        if entry.get("default") is not None
     }
     program, *arguments = fill_in(str(component.command), {**defaults, **values})
     assert program == "python"

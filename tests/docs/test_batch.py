@@ -10,7 +10,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from azure.ai.ml import load_job
+import yaml
+from azure.ai.ml import load_component, load_job
 from azure.ai.ml.entities import PipelineJob
 
 from benchmarks.update_readme import BATCH, PARTS, part
@@ -124,8 +125,18 @@ def test_the_tables_are_computed_from_what_was_measured() -> None:
         assert part(PAGE.text, name) == make()
 
 
+def test_the_inputs_of_the_pipeline_deployment_have_types() -> None:
+    block = PAGE.of("yaml")[1]
+    inputs = yaml.safe_load(block)["inputs"]
+    pipeline = load_component(ROOT / "components" / "pipelines" / "score_and_review.yml")
+    assert {name: given["type"] for name, given in inputs.items()} == {
+        name: expected["type"] for name, expected in pipeline.inputs.items()
+    }
+    assert type(inputs["budget"]["default"]) is int
+
+
 def test_the_pipeline_job_is_one() -> None:
-    (block,) = PAGE.of("yaml")
+    block = PAGE.of("yaml")[0]
     file = ROOT / "review.yml"  # where the page says, since paths in it are relative
     file.write_text(block)
     try:
