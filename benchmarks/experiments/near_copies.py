@@ -12,7 +12,6 @@ Example:
 
 from __future__ import annotations
 
-import argparse
 import io
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -27,6 +26,7 @@ from nsfw_detector import Detector
 from nsfw_detector.errors import DetectorError
 from nsfw_detector.images import ImageLimits, decode
 from nsfw_detector.settings import Settings
+from scripts.command import new_parser, whole_number
 from scripts.demo_images import example
 from scripts.paths import SAMPLES
 
@@ -185,19 +185,24 @@ def judge_component(originals: Vectors, copies: dict[str, Vectors]) -> None:
         print(f"| {name} | {' | '.join(cells)} |")
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Parse the command line, embed, compare."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = new_parser(__doc__, changes=False)
     parser.add_argument("model", type=Path, help="model folder")
-    parser.add_argument("--pictures", type=int, default=2000, help="default 2000")
-    parser.add_argument("--edited", type=int, default=200, help="of which copies are made")
-    arguments = parser.parse_args()
-    detector = Detector.load(arguments.model)
-    images = list(pictures(arguments.pictures))
+    parser.add_argument(
+        "--pictures", type=whole_number(20), default=2000, help="all (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--edited",
+        type=whole_number(2),
+        default=200,
+        help="of them, those that copies are made of (default: %(default)s)",
+    )
+    options = parser.parse_args(arguments)
+    detector = Detector.load(options.model)
+    images = list(pictures(options.pictures))
     originals = embed(detector, images)
-    some = images[: arguments.edited]
+    some = images[: options.edited]
     copies = {name: embed(detector, [edit(i) for i in some]) for name, edit in EDITS.items()}
     print(f"{len(images):,} pictures, copies of {len(some):,}, {detector.info.engine}")
     compare_spaces(originals, copies)
