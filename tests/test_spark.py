@@ -114,7 +114,9 @@ def assert_right(rows: list[dict[str, Any]], paths: list[Path], detector: Detect
             for label, value in result.at_least.items():
                 assert row[f"at_least_{label}"] == pytest.approx(value, abs=2e-6)
         else:
-            assert (row["error_code"], row["error_message"]) == (result.code, result.message)
+            assert row["error_code"] == result.code
+            # As in a batch job, which reads videos and says so.
+            assert row["error_message"].startswith(result.message)
             assert row["level"] is row["decision"] is row["neutral"] is row["width"] is None
         assert row["model_digest"] == detector.info.digest
         assert row["engine"] == detector.info.engine
