@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import matplotlib
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from components.summarise.thresholds import Threshold
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-matplotlib.use("Agg")
 matplotlib.rcParams["svg.hashsalt"] = "report"  # the same rows give the same plot
-from matplotlib import pyplot  # noqa: E402
-from matplotlib.lines import Line2D  # noqa: E402
 
 COLORS = ("#4c9f70", "#d9b32f", "#e08e45", "#c8553d")
 """From harmless to severe."""
@@ -38,9 +34,8 @@ def histograms(counts: Mapping[str, NDArray[np.int64]], thresholds: Sequence[Thr
         counts: Label -> images in each of `BINS`.
         thresholds: Drawn as lines.
     """
-    figure, all_axes = pyplot.subplots(
-        1, len(counts), figsize=(10, 3.4), sharey=True, layout="constrained", squeeze=False
-    )
+    figure = Figure(figsize=(10, 3.4), layout="constrained")  # by itself: it needs no screen
+    all_axes = figure.subplots(1, len(counts), sharey=True, squeeze=False)
     axes: Axes
     colors = COLORS[1:] * len(counts)  # for models with more labels
     for axes, (label, count), color in zip(all_axes[0], counts.items(), colors, strict=False):
@@ -77,6 +72,5 @@ def _svg(figure: Figure) -> str:
     figure.savefig(
         file, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type"))
     )
-    pyplot.close(figure)
     text = file.getvalue()
     return text[text.index("<svg") :]

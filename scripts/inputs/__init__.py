@@ -12,20 +12,19 @@ from scripts.inputs.folder import Folder
 
 
 class Input(Protocol):
-    """Files to score.
-
-    Attributes:
-        name: Says which files, without any secret.
-        read_ahead: Files to fetch ahead of those that keep the engine busy.
-        unlisted: Folders that could not be listed so far, so that files are missing.
-    """
+    """Files to score."""
 
     @property
-    def name(self) -> str: ...  # noqa: D102
+    def name(self) -> str:
+        """Says which files, without any secret."""
+
     @property
-    def read_ahead(self) -> int: ...  # noqa: D102
+    def read_ahead(self) -> int:
+        """Files to fetch ahead of those that keep the engine busy."""
+
     @property
-    def unlisted(self) -> int: ...  # noqa: D102
+    def unlisted(self) -> int:
+        """Folders that could not be listed so far, so that files are missing."""
 
     def items(self) -> Iterator[Item]:
         """List the files, one by one as they are asked for; each under its path in the input."""

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -338,7 +339,7 @@ def test_a_disk_that_is_full_is_said(few: Path, tmp_path: Path) -> None:
     """A limit on the size of files stands in for the end of the disk."""
     out = tmp_path / "out"
     command = [sys.executable, "-m", "scripts.score_folder", str(few), "--out", str(out)]
-    limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4000, 4000))  # noqa: E731
+    limit = partial(resource.setrlimit, resource.RLIMIT_FSIZE, (4000, 4000))
     done = subprocess.run(
         command, cwd=ROOT, preexec_fn=limit, capture_output=True, text=True, check=False
     )

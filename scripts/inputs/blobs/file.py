@@ -33,13 +33,16 @@ class BlobFile(io.RawIOBase):
         self._etag = etag
         self._position = 0
 
-    def readable(self) -> bool:  # noqa: D102
+    def readable(self) -> bool:
+        """It can be read."""
         return True
 
-    def seekable(self) -> bool:  # noqa: D102
+    def seekable(self) -> bool:
+        """It can be read from anywhere: no byte before has to be fetched."""
         return True
 
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:  # noqa: D102
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Move to where the next read begins; returns how far from the start that is."""
         start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
         self._position = max(0, start + offset)
         return self._position

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from nsfw_detector.engines.optimised import Candidate
 from scripts.optimising.verdict import Verdict, choose
 
 NO_CHANGE = Verdict(100, 1, 1, 0, 0, 0, 0.005)
@@ -24,5 +25,9 @@ def verdict(**changes: Any) -> Verdict:
     ],
 )
 def test_int8_must_be_faster_and_pass_the_gate(int8: Verdict, chosen: str) -> None:
-    verdicts = {"fp32": NO_CHANGE, "bf16": verdict(speedup=2), "int8": int8}
-    assert choose(verdicts, tolerance=0.01) == chosen  # type: ignore[arg-type]
+    verdicts: dict[Candidate, Verdict] = {
+        "fp32": NO_CHANGE,
+        "bf16": verdict(speedup=2),
+        "int8": int8,
+    }
+    assert choose(verdicts, tolerance=0.01) == chosen
