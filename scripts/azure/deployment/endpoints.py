@@ -18,13 +18,8 @@ def get_online_endpoint(client: MLClient, name: str) -> Any:
     Raises:
         OperatorError: There is none.
     """
-    try:
-        return client.online_endpoints.get(name)
-    except ResourceNotFoundError:
-        raise OperatorError(
-            f"The workspace has no online endpoint `{name}`.",
-            f"Make it: python -m scripts.provision endpoints/online.yml --endpoint {name}",
-        ) from None
+    remedy = f"Make it: python -m scripts.provision endpoints/online.yml --endpoint {name}"
+    return _get(client.online_endpoints, f"online endpoint `{name}`", name, remedy)
 
 
 def get_batch_endpoint(client: MLClient, name: str) -> Any:
@@ -33,10 +28,12 @@ def get_batch_endpoint(client: MLClient, name: str) -> Any:
     Raises:
         OperatorError: There is none.
     """
+    remedy = "Make it: python -m scripts.provision endpoints/batch.yml"
+    return _get(client.batch_endpoints, f"batch endpoint `{name}`", name, remedy)
+
+
+def _get(operations: Any, what: str, name: str, remedy: str) -> Any:
     try:
-        return client.batch_endpoints.get(name)
+        return operations.get(name)
     except ResourceNotFoundError:
-        raise OperatorError(
-            f"The workspace has no batch endpoint `{name}`.",
-            "Make it: python -m scripts.provision endpoints/batch.yml",
-        ) from None
+        raise OperatorError(f"The workspace has no {what}.", remedy) from None
