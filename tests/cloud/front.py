@@ -53,6 +53,10 @@ class Front:
         self._server = make_server(
             "127.0.0.1", 0, self, threaded=True, request_handler=_Handler, ssl_context=context
         )
+        # Each connection's own thread shakes hands, not the one that accepts: a client which was
+        # stopped while it connected would keep all others waiting.
+        assert isinstance(self._server.socket, ssl.SSLSocket)
+        self._server.socket.do_handshake_on_connect = False
         self.port = self._server.server_port
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()
