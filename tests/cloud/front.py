@@ -50,13 +50,13 @@ class Front:
             names.STORAGE: _app("blobs", [blobs.blueprint]),
             names.INFERENCE: _app("scoring", [batch_scoring.blueprint, scoring.blueprint]),
         }
-        self._server = make_server(
-            "127.0.0.1", 0, self, threaded=True, request_handler=_Handler, ssl_context=context
-        )
+        self._server = make_server("127.0.0.1", 0, self, threaded=True, request_handler=_Handler)
         # Each connection's own thread shakes hands, not the one that accepts: a client which was
         # stopped while it connected would keep all others waiting.
-        assert isinstance(self._server.socket, ssl.SSLSocket)
-        self._server.socket.do_handshake_on_connect = False
+        self._server.socket = context.wrap_socket(
+            self._server.socket, server_side=True, do_handshake_on_connect=False
+        )
+        self._server.ssl_context = context
         self.port = self._server.server_port
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()
