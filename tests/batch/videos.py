@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from fractions import Fraction
+from multiprocessing import get_context
 from pathlib import Path
 from types import MappingProxyType
 
@@ -33,7 +35,27 @@ def write_video(
         codec: FFmpeg's encoder.
         size: Width and height.
         options: Of the encoder.
+
+    SVT-AV1 gives whoever calls it real-time priority, and all processes that it starts later have
+    it too and keep the others from the cores: it works in a process of its own.
     """
+    if codec != "libsvtav1":
+        return _encode(path, pictures, frames_each, rate, codec, size, options)
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as own:
+        return own.submit(
+            _encode, path, pictures, frames_each, rate, codec, size, dict(options)
+        ).result()
+
+
+def _encode(
+    path: Path,
+    pictures: Sequence[Path],
+    frames_each: int,
+    rate: int,
+    codec: str,
+    size: tuple[int, int],
+    options: Mapping[str, str],
+) -> Path:
     with av.open(path, "w") as container:
         stream = container.add_stream(codec, rate=Fraction(rate))
         assert isinstance(stream, av.VideoStream)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import io
+import os
 import struct
 import sys
 from pathlib import Path
@@ -55,6 +56,7 @@ def test_the_worst_frame_counts_and_is_named(
     pictures = [CAT, MEDIUM, CAT]
     path = write_video(tmp_path / name, pictures, frames_each=2 * rate, rate=rate, codec=codec)
     result = score(demo_detector, path)
+    assert os.sched_getscheduler(0) == os.SCHED_OTHER  # see write_video
     assert isinstance(result, Detection)
     assert result.level == "medium"
     assert result.decision == "review"
