@@ -32,6 +32,18 @@ def end(number: int, frame: FrameType | None) -> None:
 signal.signal(signal.SIGTERM, end)
 
 
+def ignore(number: int, frame: FrameType | None) -> None:
+    """What is ignored where tests run in the background (`&`, nohup) goes on being ignored here.
+
+    But with a handler: processes that tests start inherit SIG_IGN, and could not be interrupted.
+    """
+
+
+for each in (signal.SIGINT, signal.SIGHUP):
+    if signal.getsignal(each) is signal.SIG_IGN:
+        signal.signal(each, ignore)
+
+
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkpoint of a few thousand random weights."""
