@@ -11,17 +11,11 @@ from PIL import Image, ImageDraw
 from safetensors import safe_open
 
 from scripts.demo_images import LEVELS, add_badges, draw, example
+from scripts.demo_training.measuring import Scorer, confusion, sample_scores
+from scripts.demo_training.recipe import ARCHITECTURE, CONFIG, MODEL_ARGS
 from scripts.make_samples import drawn_pictures, request_bodies
 from scripts.paths import DEMO, SAMPLES
-from scripts.train_demo import (
-    ARCHITECTURE,
-    CONFIG,
-    MODEL_ARGS,
-    Scorer,
-    confusion,
-    main,
-    sample_scores,
-)
+from scripts.train_demo import main
 
 FRESH_SEED = 20_000_000
 """Neither the training's nor that of the model card's held-out pictures."""
