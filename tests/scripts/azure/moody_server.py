@@ -40,6 +40,11 @@ def image_error(code: str) -> Answer:
     return Answer(body={"model": MODEL, "results": [{"id": "0", "error": error}]})
 
 
+def model_error(status: int, body: Any = None, **headers: str) -> Answer:
+    """What Azure makes of another status than 200 of the container."""
+    return Answer(424, body or {}, {"ms-azureml-model-error-statuscode": str(status), **headers})
+
+
 @dataclass(frozen=True)
 class Asked:
     """A request that came in."""
