@@ -79,6 +79,8 @@ def _openvino(precision: Precision, outputs: int) -> Callable[[], object]:
     import openvino as ov
     from openvino import opset13 as ops
 
+    from nsfw_detector.engines.openvino_engine import openvino_core
+
     x = ops.parameter([TOKENS, WIDTH], np.float32)
     there = ops.constant(np.full((outputs, WIDTH), 1 / WIDTH, dtype=np.float32))
     back = ops.constant(np.full((WIDTH, outputs), 1 / outputs, dtype=np.float32))
@@ -91,7 +93,7 @@ def _openvino(precision: Precision, outputs: int) -> Callable[[], object]:
         "INFERENCE_NUM_THREADS": usable_cores(),
     }
     model = ov.Model([node], [x])
-    request = ov.Core().compile_model(model, "CPU", settings).create_infer_request()
+    request = openvino_core().compile_model(model, "CPU", settings).create_infer_request()
     values = np.ones((TOKENS, WIDTH), dtype=np.float32)
     return lambda: request.infer([values])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Literal, Self
 
@@ -44,7 +45,7 @@ class OpenVINOEngine:
             "DYNAMIC_QUANTIZATION_GROUP_SIZE": INT8_GROUP if precision == "int8" else 0,
         }
         self.embedding_size = int(model.output(1).shape[1])
-        self._request = ov.Core().compile_model(model, "CPU", config).create_infer_request()
+        self._request = openvino_core().compile_model(model, "CPU", config).create_infer_request()
 
     @classmethod
     def from_checkpoint(
@@ -89,7 +90,7 @@ class OpenVINOEngine:
             CheckpointError: The file is missing or damaged.
         """
         try:
-            model = ov.Core().read_model(path)
+            model = openvino_core().read_model(path)
         except RuntimeError as error:
             raise CheckpointError(
                 f"{path} cannot be read: {error}. Run scripts/optimise.py again."
@@ -104,6 +105,18 @@ class OpenVINOEngine:
             rows.append([tensor.data.copy() for tensor in self._request.output_tensors])
         logits, embeddings, *layers = (np.concatenate(column) for column in zip(*rows, strict=True))
         return EngineOutput(logits, embeddings, tuple(layers))
+
+
+@cache
+def openvino_core() -> ov.Core:
+    """OpenVINO for as long as the process lives.
+
+    Its CPU plugin gives the thread that loads it a stack for signals, and takes it away when it is
+    freed. Where another thread frees it, the first one is left with a stack that is gone: the next
+    signal that Python handles there (Ctrl-C, SIGTERM, the end of a child) ends the process by
+    SIGSEGV.
+    """
+    return ov.Core()
 
 
 def required_spec(checkpoint: Checkpoint) -> Eva02Spec:
