@@ -50,7 +50,10 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def serve(server_type: type[HTTPServer]) -> Iterator[str]:
-    server = server_type(("127.0.0.1", 0), Handler)
+    server = server_type(("127.0.0.1", 0), Handler, bind_and_activate=False)
+    server.request_queue_size = 64  # of the five by default, clients that find no place come back
+    server.server_bind()
+    server.server_activate()
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"
