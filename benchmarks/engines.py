@@ -135,7 +135,7 @@ def _empty(name: str, note: str) -> Row:
 def _rate_row(rate: gemm.Rate) -> Row:
     return {
         "precision": rate.precision,
-        "library": rate.library,
+        "runtime": rate.runtime,
         "shape": rate.shape,
         "gflops": round(rate.gflops, 1),
     }

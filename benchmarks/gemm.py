@@ -33,7 +33,7 @@ Precision = Literal["fp32", "bf16"]
 class Rate:
     """A rate of multiplication: by what, in which arithmetic, of which shape, in GFLOP/s."""
 
-    library: str
+    runtime: str
     precision: Precision
     shape: str
     gflops: float
@@ -49,7 +49,7 @@ def measure() -> list[Rate]:
 def best(rates: Iterable[Rate]) -> list[Rate]:
     """Of what was measured several times the highest rate, the fastest first."""
     ascending = sorted(rates, key=lambda rate: rate.gflops)
-    highest = {(rate.precision, rate.library, rate.shape): rate for rate in ascending}
+    highest = {(rate.precision, rate.runtime, rate.shape): rate for rate in ascending}
     return sorted(highest.values(), key=lambda rate: -rate.gflops)
 
 
@@ -79,7 +79,7 @@ def _openvino(precision: Precision, outputs: int) -> Callable[[], object]:
     import openvino as ov
     from openvino import opset13 as ops
 
-    from nsfw_detector.engines.openvino_engine import openvino_core
+    from nsfw_detector.engines.openvino_engine import CORE
 
     x = ops.parameter([TOKENS, WIDTH], np.float32)
     there = ops.constant(np.full((outputs, WIDTH), 1 / WIDTH, dtype=np.float32))
@@ -93,7 +93,7 @@ def _openvino(precision: Precision, outputs: int) -> Callable[[], object]:
         "INFERENCE_NUM_THREADS": usable_cores(),
     }
     model = ov.Model([node], [x])
-    request = openvino_core().compile_model(model, "CPU", settings).create_infer_request()
+    request = CORE.compile_model(model, "CPU", settings).create_infer_request()
     values = np.ones((TOKENS, WIDTH), dtype=np.float32)
     return lambda: request.infer([values])
 

@@ -78,12 +78,12 @@ def openvino(model: Any) -> Forward:
     """OpenVINO on the graph that it makes of timm's code, in bf16."""
     import openvino as ov
 
-    from nsfw_detector.engines.openvino_engine import openvino_core
+    from nsfw_detector.engines.openvino_engine import CORE
 
     settings = {"INFERENCE_PRECISION_HINT": "bf16", "INFERENCE_NUM_THREADS": usable_cores()}
     shape = tuple(_example(model).shape)
     graph = ov.convert_model(model, example_input=_example(model), input=[shape])
-    request = openvino_core().compile_model(graph, "CPU", settings).create_infer_request()
+    request = CORE.compile_model(graph, "CPU", settings).create_infer_request()
 
     def forward(pixels: torch.Tensor) -> torch.Tensor:
         request.infer([pixels.numpy()])

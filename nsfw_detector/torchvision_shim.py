@@ -20,7 +20,7 @@ def ensure_importable() -> None:
     Raises:
         ImportError: torch or torchvision is not installed.
     """
-    import torch
+    from torch import library
 
     try:
         import torchvision
@@ -28,5 +28,5 @@ def ensure_importable() -> None:
         if "torchvision::nms" not in str(error):
             raise
         for operator in _OPERATORS:
-            torch.library.define(f"torchvision::{operator}", _SCHEMA)
+            library.define(f"torchvision::{operator}", _SCHEMA)
         import torchvision  # noqa: F401

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
 from typing import Literal, Self
 
@@ -23,6 +22,14 @@ Precision = Literal["fp32", "bf16", "int8"]
 INT8_GROUP = 64  # activations quantised together; must divide the width of every layer
 
 logger = logging.getLogger(__name__)
+
+CORE = ov.Core()
+"""OpenVINO for as long as the process lives.
+
+Its CPU plugin gives the thread that loads it a stack for signals, and takes it away when it is
+freed. Where another thread frees it, the first one is left with a stack that is gone: the next
+signal that Python handles there (Ctrl-C, SIGTERM, the end of a child) ends the process by SIGSEGV.
+"""
 
 
 class OpenVINOEngine:
@@ -45,7 +52,7 @@ class OpenVINOEngine:
             "DYNAMIC_QUANTIZATION_GROUP_SIZE": INT8_GROUP if precision == "int8" else 0,
         }
         self.embedding_size = int(model.output(1).shape[1])
-        self._request = openvino_core().compile_model(model, "CPU", config).create_infer_request()
+        self._request = CORE.compile_model(model, "CPU", config).create_infer_request()
 
     @classmethod
     def from_checkpoint(
@@ -90,7 +97,7 @@ class OpenVINOEngine:
             CheckpointError: The file is missing or damaged.
         """
         try:
-            model = openvino_core().read_model(path)
+            model = CORE.read_model(path)
         except RuntimeError as error:
             raise CheckpointError(
                 f"{path} cannot be read: {error}. Run scripts/optimise.py again."
@@ -105,18 +112,6 @@ class OpenVINOEngine:
             rows.append([tensor.data.copy() for tensor in self._request.output_tensors])
         logits, embeddings, *layers = (np.concatenate(column) for column in zip(*rows, strict=True))
         return EngineOutput(logits, embeddings, tuple(layers))
-
-
-@cache
-def openvino_core() -> ov.Core:
-    """OpenVINO for as long as the process lives.
-
-    Its CPU plugin gives the thread that loads it a stack for signals, and takes it away when it is
-    freed. Where another thread frees it, the first one is left with a stack that is gone: the next
-    signal that Python handles there (Ctrl-C, SIGTERM, the end of a child) ends the process by
-    SIGSEGV.
-    """
-    return ov.Core()
 
 
 def required_spec(checkpoint: Checkpoint) -> Eva02Spec:

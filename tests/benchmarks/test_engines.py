@@ -53,14 +53,14 @@ def test_the_table(
     assert float(rows["ours fp32"]["drift"] or 0) < 1e-4
 
 
-def test_the_rates_are_those_of_both_libraries(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_rates_are_those_of_both_runtimes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gemm, "TOKENS", 8)
     monkeypatch.setattr(gemm, "WIDTH", 32)
     monkeypatch.setattr(gemm, "OUTPUTS", (32, 64))
     rates = list(gemm.measure_here())
     precisions = {"fp32", "bf16"} if has_fast_bf16() else {"fp32"}
-    assert {(rate.library, rate.precision) for rate in rates} == {
-        (library, precision) for library in ("torch", "openvino") for precision in precisions
+    assert {(rate.runtime, rate.precision) for rate in rates} == {
+        (runtime, precision) for runtime in ("torch", "openvino") for precision in precisions
     }
     assert {rate.shape for rate in rates} == {"8x32x32", "8x32x64"}
     assert all(rate.gflops > 0 and math.isfinite(rate.gflops) for rate in rates)
